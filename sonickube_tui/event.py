@@ -1,0 +1,129 @@
+"""What happens to pods: the values that enter the house at its source."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+
+class Severity(StrEnum):
+    """How bad an event is, from `ok` up to `critical`."""
+
+    OK = "ok"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+    CRITICAL = "critical"
+
+    @property
+    def rank(self) -> int:
+        """0 for `ok` to 4 for `critical`."""
+        return _RANK[self]
+
+
+_RANK = {severity: rank for rank, severity in enumerate(Severity)}
+
+
+class Kind(StrEnum):
+    """What happened to a pod."""
+
+    EVICTED = "evicted"
+    OOM_KILLED = "oom_killed"
+    CRASH_LOOP = "crash_loop"
+    IMAGE_FAILED = "image_failed"
+    CONFIG_FAILED = "config_failed"
+    CRASHED = "crashed"
+    FAILED = "failed"
+    RESTARTED = "restarted"
+    PREEMPTED = "preempted"
+    UNREADY = "unready"
+    UNSCHEDULABLE = "unschedulable"
+    DRAINED = "drained"
+    TERMINATING = "terminating"
+    CREATED = "created"
+    SCHEDULED = "scheduled"
+    STARTED = "started"
+    READY = "ready"
+    COMPLETED = "completed"
+    DELETED = "deleted"
+
+    @property
+    def severity(self) -> Severity:
+        """How bad it is when this happens."""
+        return _SEVERITY[self]
+
+    @property
+    def words(self) -> str:
+        """The kind as people say it: `crash loop`."""
+        return self.value.replace("_", " ")
+
+
+_SEVERITY = {
+    Kind.EVICTED: Severity.CRITICAL,
+    Kind.OOM_KILLED: Severity.CRITICAL,
+    Kind.CRASH_LOOP: Severity.CRITICAL,
+    Kind.IMAGE_FAILED: Severity.ERROR,
+    Kind.CONFIG_FAILED: Severity.ERROR,
+    Kind.CRASHED: Severity.ERROR,
+    Kind.FAILED: Severity.ERROR,
+    Kind.RESTARTED: Severity.WARNING,
+    Kind.PREEMPTED: Severity.WARNING,
+    Kind.UNREADY: Severity.WARNING,
+    Kind.UNSCHEDULABLE: Severity.WARNING,
+    Kind.DRAINED: Severity.INFO,
+    Kind.TERMINATING: Severity.INFO,
+    Kind.CREATED: Severity.INFO,
+    Kind.SCHEDULED: Severity.INFO,
+    Kind.STARTED: Severity.INFO,
+    Kind.READY: Severity.OK,
+    Kind.COMPLETED: Severity.OK,
+    Kind.DELETED: Severity.INFO,
+}
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One thing that happened to one pod.
+
+    `at` is Unix time in seconds, when we saw it; `restarts` is the sum over the pod's containers;
+    `owner` is `Kind/name` of the controller, or empty.
+    """
+
+    at: float
+    cluster: str
+    namespace: str
+    pod: str
+    uid: str
+    kind: Kind
+    owner: str = ""
+    node: str = ""
+    reason: str = ""
+    message: str = ""
+    restarts: int = 0
+
+    @property
+    def severity(self) -> Severity:
+        """How bad it is; the kind decides."""
+        return self.kind.severity
+
+
+class Link(StrEnum):
+    """How a source stands with its cluster."""
+
+    CONNECTING = "connecting"
+    LISTING = "listing"
+    WATCHING = "watching"
+    RECONNECTING = "reconnecting"
+
+
+class Connection(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A change in how a source stands with its cluster.
+
+    `pods` is the number known so far; `detail` is one line for people: what went wrong, what happens next.
+    """
+
+    at: float
+    cluster: str
+    link: Link
+    pods: int = 0
+    detail: str = ""
