@@ -1,0 +1,142 @@
+"""From a voice to the Ruby text that makes it sound. The only room that writes Ruby.
+
+Nothing from the cluster and nothing from a snippet is ever put into the text as it is: both travel as
+base64, because Sonic Pi's pre-parser rewrites even string literals, and because data must not become code.
+The private methods used (`job_bus`, `job_mixer`, `@life_hooks`) are in Sonic Pi's source from 2.11 on.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from sonickube_tui.music.voice import Voice
+
+MIXER_AMP = 0.3
+"""The amplitude at which Sonic Pi itself starts the mixer of a run."""
+
+LEVEL_SLIDE = 0.05
+"""Seconds in which a sounding run follows a fader: quick to the finger, without a click."""
+
+
+class Reply(msgspec.Struct, frozen=True, gc=False):
+    """Where reports go: a UDP port of ours, under an address that only we and Sonic Pi know."""
+
+    host: str
+    port: int
+    secret: str
+
+    def __post_init__(self) -> None:
+        # These three are the only texts that go into the Ruby unencoded.
+        if not re.fullmatch(r"[0-9A-Fa-f.:]+", self.host) or not re.fullmatch(r"\w+", self.secret):
+            raise ValueError("a reply needs a numeric host and a plain secret")
+
+    @property
+    def prefix(self) -> str:
+        """The OSC address that all reports begin with."""
+        return f"/sonickube/{self.secret}/"
+
+
+def event_data(voice: Voice) -> dict[str, object]:
+    """What a snippet finds in `ev`; documented for users in docs/snippets.md."""
+    event = voice.event
+    return {
+        "cluster": event.cluster,
+        "namespace": event.namespace,
+        "pod": event.pod,
+        "owner": event.owner,
+        "node": event.node,
+        "kind": event.kind.value,
+        "severity": event.severity.value,
+        "reason": event.reason,
+        "message": event.message,
+        "restarts": event.restarts,
+        "count": voice.count,
+        "health": round(voice.health, 3),
+        "at": event.at,
+    }
+
+
+def render(voice: Voice, snippet: str, reply: Reply) -> str:
+    """The Ruby text of one run: it sets its own mixer, sounds the snippet, and reports how that went."""
+    return _RUN.format(
+        tempo=f"{voice.tempo:g}",
+        id=voice.id,
+        level=_number(MIXER_AMP * voice.level),
+        gain=_number(voice.level),
+        event=_base64(msgspec.json.encode(event_data(voice))),
+        snippet=_base64(snippet.encode("utf-8", "replace")),
+        client=_client(reply),
+        prefix=reply.prefix,
+    )
+
+
+def render_hello(reply: Reply) -> str:
+    """A run that makes no sound and reports Sonic Pi's version."""
+    return f'{_client(reply)}.send("{reply.prefix}hello", version.to_s)'
+
+
+def render_levels(levels: Mapping[int, float]) -> str:
+    """A run that sets the mixers of runs that sound already: job number to linear amplitude."""
+    pairs = ",".join(f"{job}=>{_number(MIXER_AMP * level)}" for job, level in levels.items())
+    return (
+        f"{{{pairs}}}.each {{ |j, a| m = (@job_mixers || {{}})[j]; "
+        f"m.ctl_now(amp: a, amp_slide: {LEVEL_SLIDE}) if m }}"
+    )
+
+
+def render_stop(jobs: Iterable[int]) -> str:
+    """A run that stops other runs by job number, and leaves alone what it did not start."""
+    return f"[{','.join(str(job) for job in jobs)}].each {{ |j| __stop_job j }}"
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")
+
+
+def _number(value: float) -> str:
+    return f"{value:.6f}".rstrip("0").rstrip(".")
+
+
+def _client(reply: Reply) -> str:
+    # One socket for each console, kept: a new one per run would leak until Ruby's next collection.
+    address = f'"{reply.host}", {reply.port}'
+    return f"(($sonickube_to ||= {{}})[[{address}]] ||= SonicPi::OSC::UDPClient.new({address}))"
+
+
+_RUN = """\
+use_bpm {tempo}
+use_random_seed {id}
+sk_tell = ->(what, *args) {{ {client}.send("{prefix}" + what, {id}, *args) rescue nil }}
+begin
+  sk_job = __current_job_id
+  $sonickube_jobs ||= {{}}
+  $sonickube_jobs[sk_job] = sk_tell
+  unless $sonickube_hook || !@life_hooks
+    $sonickube_hook = true
+    @life_hooks.on_exit {{ |j, _| t = $sonickube_jobs.delete(j); t.call("ended") if t }}
+  end
+  require "json"
+  sk_text = ->(base64) {{ base64.unpack("m")[0].force_encoding("utf-8") }}
+  ev = ::JSON.parse(sk_text.call("{event}"), symbolize_names: true)
+  sk_code = SonicPi::PreParser.preparse(sk_text.call("{snippet}"), SonicPi::Lang::Core.vec_fns)
+  sk_run = -> {{ eval(sk_code, binding, "snippet", 1) }}
+  sk_tell.call("started", sk_job)
+  if respond_to?(:job_mixer, true)
+    job_bus sk_job
+    job_mixer(sk_job).ctl_now(amp: {level})
+    sk_run.call
+  else
+    with_fx(:level, amp: {gain}) {{ sk_run.call }}
+  end
+  sk_tell.call("done")
+rescue SonicPi::Stop
+  sk_tell.call("done")
+rescue Exception => e
+  sk_at = (e.backtrace || []).unshift(e.message).map {{ |l| l[/\\Asnippet:(\\d+)/, 1] }}.compact.first
+  sk_tell.call("failed", e.class.name, e.message[0, 400], sk_at.to_i)
+end
+"""

@@ -1,0 +1,115 @@
+"""The library of snippets: read from folders, read again when they change, never without a last good one."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from sonickube_tui.event import Kind
+from sonickube_tui.music.syntax import check
+from sonickube_tui.music.theme import Theme
+
+if TYPE_CHECKING:
+    import asyncio
+
+
+class Snippet(msgspec.Struct, frozen=True, gc=False):
+    """One Sonic Pi program: `name` is its file's stem, `file` where it was read."""
+
+    name: str
+    file: Path
+    text: str
+
+
+class Change(msgspec.Struct, frozen=True, gc=False):
+    """What became of a snippet whose file changed: `message` is one line for people, `line` counts from 1."""
+
+    name: str
+    ok: bool
+    message: str
+    line: int = 0
+
+
+class Library:
+    """Snippets from one or more folders; a later folder's snippet hides an earlier one's of the same name.
+
+    A file that does not parse, or cannot be read, leaves the last good version in use.
+    """
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        self.folders = tuple(folders)
+        self._good: dict[str, Snippet] = {}
+        self._problems: dict[str, Change] = {}
+        for name in sorted(self._files()):
+            self._read(name)
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the snippets that can sound."""
+        return sorted(self._good)
+
+    @property
+    def problems(self) -> list[Change]:
+        """The files that are not in use as they are now."""
+        return [self._problems[name] for name in sorted(self._problems)]
+
+    def get(self, name: str) -> Snippet | None:
+        """The last good version of a snippet."""
+        return self._good.get(name)
+
+    def pick(self, theme: Theme, kind: Kind) -> Snippet | None:
+        """The snippet for a kind, or the one for its severity; None when the theme has silence for it."""
+        return next((self._good[name] for name in theme.candidates(kind) if name in self._good), None)
+
+    def _files(self) -> dict[str, Path]:
+        return {file.stem: file for folder in self.folders for file in folder.glob("*.rb")}
+
+    def _read(self, name: str) -> Change | None:
+        """Take in what the folders hold of a snippet now; None when that changes nothing."""
+        file = self._files().get(name)
+        before = self._good.get(name)
+        if file is None:
+            self._problems.pop(name, None)
+            if self._good.pop(name, None) is None:
+                return None
+            return Change(name, False, f"{name}.rb is gone; events fall back to their severity's snippet")
+        try:
+            text = file.read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            return self._refuse(name, f"{file}: {error}", 0)
+        if problem := check(text):
+            return self._refuse(name, f"{file}, line {problem.line}: {problem.message}", problem.line)
+        was_bad = self._problems.pop(name, None) is not None
+        snippet = Snippet(name, file, text)
+        if snippet == before and not was_bad:
+            return None
+        self._good[name] = snippet
+        return Change(name, True, f"{name}.rb is in use")
+
+    def _refuse(self, name: str, message: str, line: int) -> Change:
+        kept = "; the last good version plays on" if name in self._good else ""
+        change = self._problems[name] = Change(name, False, message + kept, line)
+        return change
+
+    async def watch(self, stop: asyncio.Event | None = None) -> AsyncIterator[Change]:
+        """Changes as files are saved, made, renamed and deleted, until `stop` is set.
+
+        Folders are watched, not files: editors replace a file when they save it, and a watch on the file
+        goes blind with that.
+        """
+        from watchfiles import awatch
+
+        folders = [folder for folder in self.folders if folder.is_dir()]
+        async for changes in awatch(
+            *folders, debounce=200, step=20, recursive=False, stop_event=stop, watch_filter=_is_snippet
+        ):
+            for name in sorted({Path(path).stem for _, path in changes}):
+                if change := self._read(name):
+                    yield change
+
+
+def _is_snippet(_: object, path: str) -> bool:
+    return path.endswith(".rb")

@@ -1,0 +1,101 @@
+"""How a cluster looks and sounds: one TOML file."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from sonickube_tui.errors import UserError
+from sonickube_tui.event import Kind, Severity
+
+Colour = Annotated[str, msgspec.Meta(pattern="^#[0-9a-fA-F]{6}$")]
+SnippetName = Annotated[str, msgspec.Meta(pattern="^[a-z0-9_]*$")]
+
+
+class Palette(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The colours of the screen, each `#rrggbb`."""
+
+    background: Colour
+    surface: Colour
+    foreground: Colour
+    dim: Colour
+    accent: Colour
+    ok: Colour
+    info: Colour
+    warning: Colour
+    error: Colour
+    critical: Colour
+
+
+class Colours(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A palette for dark rooms and one for bright ones."""
+
+    dark: Palette
+    light: Palette
+
+
+class Theme(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a cluster looks and sounds.
+
+    `snippets` names a snippet for a kind, `fallback` one for the severity of every other kind; the empty
+    name is silence. `tempo` is in beats per minute.
+    """
+
+    name: str
+    description: str
+    tempo: Annotated[float, msgspec.Meta(ge=1, le=999)]
+    colours: Colours
+    snippets: dict[Kind, SnippetName]
+    fallback: dict[Severity, SnippetName]
+
+    def candidates(self, kind: Kind) -> list[str]:
+        """The names of the snippets to try for a kind, best first."""
+        names = [self.snippets.get(kind), self.fallback.get(kind.severity)]
+        if names[0] == "":
+            return []
+        return [name for name in names if name]
+
+
+def themes(folders: Sequence[Path]) -> dict[str, Path]:
+    """Theme files by name; a later folder's theme hides an earlier one's."""
+    return {file.stem: file for folder in folders for file in sorted(folder.glob("*.toml"))}
+
+
+def load_theme(name: str, folders: Sequence[Path]) -> Theme:
+    """Read the theme of that name.
+
+    Raises UserError when there is none, or when its file is not a theme; the text names file and field.
+    """
+    found = themes(folders)
+    if name not in found:
+        raise UserError(f"no theme called {name!r}; there are: {', '.join(found)}")
+    return read_theme(found[name])
+
+
+def read_theme(file: Path) -> Theme:
+    """Read a theme file. Raises UserError naming file and field when it is not a theme."""
+    try:
+        theme = msgspec.convert(tomllib.loads(file.read_text("utf-8")), Theme)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UserError(f"{file}: {error}") from None
+    except msgspec.ValidationError as error:
+        raise UserError(f"{file}: {explain(error, {'snippets': Kind, 'fallback': Severity})}") from None
+    if theme.name != file.stem:
+        raise UserError(f"{file}: name is {theme.name!r}, but the file's name says {file.stem!r}")
+    return theme
+
+
+def explain(
+    error: msgspec.ValidationError, keys: dict[str, type[Kind] | type[Severity]] | None = None
+) -> str:
+    """A validation error in one line that also says what would be right."""
+    text = str(error).replace("`$.", "`").replace("Object contains unknown field", "unknown key")
+    for table, enum in (keys or {}).items():
+        if match := re.fullmatch(rf"Invalid enum value '(.*)' - at `key` in `{table}`", text):
+            return f"[{table}] has {match[1]!r}; it can be one of: {', '.join(enum)}"
+    return text
