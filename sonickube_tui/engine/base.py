@@ -1,0 +1,108 @@
+"""What the conductor asks of an engine, and what it hears back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol
+
+import msgspec
+
+from sonickube_tui.music.voice import Voice
+
+
+class Started(msgspec.Struct, frozen=True, gc=False):
+    """The engine began a voice: as which of its runs, and how many seconds after we sent it."""
+
+    voice: int
+    job: int
+    after: float
+
+
+class Done(msgspec.Struct, frozen=True, gc=False):
+    """The snippet ran to its end; what it set off may still ring."""
+
+    voice: int
+
+
+class Ended(msgspec.Struct, frozen=True, gc=False):
+    """Nothing of the voice sounds any more."""
+
+    voice: int
+
+
+class Failed(msgspec.Struct, frozen=True, gc=False):
+    """The snippet raised: Ruby's class and message, and the snippet's line (0 when unknown)."""
+
+    voice: int
+    error: str
+    message: str
+    line: int
+
+
+class Lost(msgspec.Struct, frozen=True, gc=False):
+    """No report of the voice came in time."""
+
+    voice: int
+
+
+Report = Started | Done | Ended | Failed | Lost
+
+
+class Packet(msgspec.Struct, frozen=True, gc=False):
+    """One datagram as it left: its OSC address, its size in bytes and the Ruby text in it."""
+
+    address: str
+    size: int
+    code: str
+
+
+class Status(msgspec.Struct, frozen=True, gc=False):
+    """Whether the engine sounds, its name for people, and when it does not: why, and what to do."""
+
+    sounding: bool
+    name: str
+    advice: str = ""
+
+
+class PacketTooLarge(Exception):
+    """A rendered voice does not fit into one datagram; the text says by how much."""
+
+
+class Engine(Protocol):
+    """What makes voices sound."""
+
+    status: Status
+    last_packet: Packet | None
+
+    async def run(self, report: Callable[[Report], None], changed: Callable[[Status], None]) -> None:
+        """Find what makes the sound and stay in touch with it until cancelled."""
+
+    def play(self, voice: Voice, snippet: str) -> None:
+        """Send a voice. Raises PacketTooLarge, and OSError when the network refuses it."""
+
+    def set_levels(self, levels: Mapping[int, float]) -> None:
+        """Set the linear amplitude of runs that sound, by job number."""
+
+    def stop(self, jobs: Iterable[int]) -> None:
+        """Silence the given runs and no others."""
+
+
+class Silence:
+    """The engine that makes no sound, on purpose or for want of a better one."""
+
+    def __init__(self, advice: str = "") -> None:
+        self.status = Status(False, "silent", advice)
+        self.last_packet: Packet | None = None
+
+    async def run(self, report: Callable[[Report], None], changed: Callable[[Status], None]) -> None:
+        """Nothing to find."""
+        changed(self.status)
+
+    def play(self, voice: Voice, snippet: str) -> None:
+        """Nothing sounds."""
+
+    def set_levels(self, levels: Mapping[int, float]) -> None:
+        """Nothing sounds."""
+
+    def stop(self, jobs: Iterable[int]) -> None:
+        """Nothing sounds."""
