@@ -1,0 +1,125 @@
+"""Puts the parts together: from settings to a playing console, with or without a screen."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+
+from sonickube_tui.conductor import Conductor
+from sonickube_tui.engine.address import parse_address
+from sonickube_tui.engine.base import Engine, Silence
+from sonickube_tui.engine.sonic_pi import SonicPi
+from sonickube_tui.errors import UserError
+from sonickube_tui.event import Connection, Event
+from sonickube_tui.music.merging import Merger
+from sonickube_tui.music.snippets import Library
+from sonickube_tui.music.theme import load_theme
+from sonickube_tui.settings import Settings, config_folder, shipped
+from sonickube_tui.state import load_mix, mix_file, save_mix
+
+Stream = AsyncIterator[Event | Connection]
+
+
+def theme_folders() -> list[Path]:
+    """Where themes are looked for; the user's own hide the shipped ones of the same name."""
+    return [shipped("themes"), config_folder() / "themes"]
+
+
+async def cluster(settings: Settings) -> Stream:
+    """A real cluster, from the first event on until the user has enough."""
+    await _import_unseen("sonickube_tui.cluster.source")
+    from sonickube_tui.cluster.connect import connect
+    from sonickube_tui.cluster.source import follow
+
+    async for item in follow(
+        lambda: connect(settings.kubeconfig, settings.context), settings.namespaces, settings.selector
+    ):
+        yield item
+
+
+async def simulation(settings: Settings, scenario: str, seed: int) -> Stream:
+    """The demo's cluster, reached through the same client as a real one."""
+    await _import_unseen("sonickube_tui.cluster.source", "sonickube_tui.cluster.simulated.server")
+    from sonickube_tui.cluster.connect import Api, plain
+    from sonickube_tui.cluster.simulated.server import SimulatedCluster
+    from sonickube_tui.cluster.source import follow
+
+    async with SimulatedCluster(scenario, seed) as server:
+
+        async def connect() -> Api:
+            return plain(server.url, "demo")
+
+        async for item in follow(connect, settings.namespaces, settings.selector):
+            yield item
+
+
+async def _import_unseen(*modules: str) -> None:
+    """Import what takes half a second in a thread, so that the screen stays free meanwhile."""
+    for module in modules:
+        await asyncio.to_thread(import_module, module)
+
+
+def play(settings: Settings, stream: Stream, *, headless: bool, seconds: float | None) -> None:
+    """Open the console on a stream of events, or print them, until the user or the time ends it.
+
+    Raises UserError for all that the user can mend.
+    """
+    if not headless and not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UserError("the console needs a terminal; without one, use --headless")
+    own = _own_snippets(settings)
+    conductor = Conductor(
+        theme=load_theme(settings.theme, theme_folders()),
+        library=Library([shipped("snippets") / settings.theme, own]),
+        engine=_engine(settings),
+        merger=Merger(settings.voices_per_second),
+    )
+    source = _with_its_mix(conductor, stream)
+    if headless:
+        from sonickube_tui import headless as without_screen
+
+        asyncio.run(without_screen.run(conductor, source, seconds))
+    else:
+        from sonickube_tui.ui import app
+
+        app.run(
+            conductor,
+            source,
+            save_to=own,
+            mix_changed=lambda: save_mix(mix_file(conductor.connection.cluster), conductor.mixer),
+            light=settings.light,
+            seconds=seconds,
+        )
+
+
+async def _with_its_mix(conductor: Conductor, stream: Stream) -> Stream:
+    """The stream; when it has told which cluster it is, the mix kept for that cluster is set up."""
+    known = False
+    async for item in stream:
+        if isinstance(item, Connection) and not known:
+            conductor.mixer = load_mix(mix_file(item.cluster))
+            known = True
+        yield item
+
+
+def _own_snippets(settings: Settings) -> Path:
+    """The folder whose snippets come before the theme's, and where edits are saved."""
+    if settings.snippets is not None:
+        folder = Path(settings.snippets).expanduser()
+        if not folder.is_dir():
+            raise UserError(f"there is no snippet folder {folder}; make it, or leave --snippets out")
+        return folder
+    folder = config_folder() / "snippets" / settings.theme
+    with suppress(OSError):  # Without it, saving says why; a folder that is there can be watched.
+        folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _engine(settings: Settings) -> Engine:
+    address = parse_address(settings.sonic_pi) if settings.sonic_pi else None
+    if settings.engine == "silent":
+        return Silence("The sound is off, as the engine setting says.")
+    return SonicPi(address, required=settings.engine == "sonic-pi")

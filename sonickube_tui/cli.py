@@ -1,0 +1,159 @@
+"""The command line: commands, flags and their help. The parts are imported when a command needs them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sonickube_tui import __version__
+from sonickube_tui.errors import UserError
+
+
+class _Group(click.Group):
+    """`sonickube` alone, or with flags only, is `sonickube watch`; a UserError is one line and exit 2."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        own = {name for parameter in self.get_params(ctx) for name in parameter.opts}
+        if not args or (args[0].startswith("-") and args[0] not in own):
+            args = ["watch", *args]
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except UserError as error:
+            click.echo(f"sonickube: {error}", err=True)
+            ctx.exit(2)
+
+
+def _flags(*flags: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def add(command: Any) -> Any:
+        for flag in reversed(flags):
+            command = flag(command)
+        return command
+
+    return add
+
+
+_cluster_flags = _flags(
+    click.option("--context", metavar="NAME", help="Context of the kubeconfig. Default: its current one."),
+    click.option("--kubeconfig", metavar="FILE", help="Default: $KUBECONFIG, then ~/.kube/config."),
+)
+
+_common_flags = _flags(
+    click.option(
+        "-n",
+        "--namespace",
+        "namespaces",
+        multiple=True,
+        metavar="NAME",
+        help="Follow this namespace; may be given more than once. Default: all that you may list.",
+    ),
+    click.option("-l", "--selector", metavar="LABELS", help="Follow only pods with these labels: app=cart"),
+    click.option("--theme", metavar="NAME", help="How the cluster looks and sounds; see: sonickube themes"),
+    click.option("--snippets", metavar="DIR", help="A folder of .rb snippets that come before the theme's."),
+    click.option(
+        "--sonic-pi",
+        metavar="HOST:PORT[:TOKEN]",
+        help="Where Sonic Pi listens; version 4 and later want their token. Default: found by its logs.",
+    ),
+    click.option(
+        "--engine",
+        type=click.Choice(["auto", "sonic-pi", "silent"]),
+        help="auto: Sonic Pi when one answers; sonic-pi: end without one; silent: no sound.",
+    ),
+    click.option("--headless", is_flag=True, help="No screen: a JSON object for each event on stdout."),
+    click.option(
+        "--for",
+        "seconds",
+        type=click.FloatRange(min=0, min_open=True),
+        metavar="SECONDS",
+        help="End after so many seconds.",
+    ),
+    click.option(
+        "--config", type=click.Path(path_type=Path), metavar="FILE", help="Read this in place of config.toml."
+    ),
+)
+
+
+@click.group(cls=_Group)
+@click.version_option(__version__, prog_name="sonickube", message="%(prog)s %(version)s")
+@click.help_option("-h", "--help")
+def cli() -> None:
+    """Hear your Kubernetes cluster: pods that come and go are sounds in Sonic Pi.
+
+    \b
+    sonickube                              the current context of the kubeconfig
+    sonickube -n shop -n payments          two of its namespaces
+    sonickube --context prod --theme zen   another cluster, as a garden
+    sonickube demo                         a simulated cluster; needs nothing
+    sonickube --headless | jq .kind        one JSON object for each event
+
+    Flags without a command belong to watch; sonickube watch --help lists them.
+    """
+
+
+@cli.command()
+@_cluster_flags
+@_common_flags
+@click.help_option("-h", "--help")
+def watch(seconds: float | None, headless: bool, config: Path | None, **flags: Any) -> None:
+    """Open the console on a cluster; sonickube alone does the same.
+
+    \b
+    sonickube watch --context prod -n shop -l 'app in (cart, checkout)'
+    sonickube watch --sonic-pi 127.0.0.1:4557
+    """
+    from sonickube_tui import assemble, settings
+
+    chosen = settings.load(flags, config)
+    assemble.play(chosen, assemble.cluster(chosen), headless=headless, seconds=seconds)
+
+
+@cli.command()
+@click.option(
+    "--scenario",
+    metavar="NAME",
+    default="incident",
+    show_default=True,
+    help="calm, rollout, incident, storm.",
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="The same seed tells the same story.")
+@_common_flags
+@click.help_option("-h", "--help")
+def demo(
+    scenario: str, seed: int, seconds: float | None, headless: bool, config: Path | None, **flags: Any
+) -> None:
+    """Open the console on a simulated cluster: no kubeconfig needed.
+
+    \b
+    sonickube demo --scenario rollout --theme zen
+    sonickube demo --headless --for 20
+    """
+    from sonickube_tui import assemble, settings
+    from sonickube_tui.cluster.simulated.scenarios import SCENARIOS
+
+    if scenario not in SCENARIOS:
+        raise UserError(f"no scenario called {scenario!r}; there are: {', '.join(SCENARIOS)}")
+    chosen = settings.load(flags, config)
+    assemble.play(chosen, assemble.simulation(chosen, scenario, seed), headless=headless, seconds=seconds)
+
+
+@cli.command()
+@click.help_option("-h", "--help")
+def themes() -> None:
+    """List the themes, a line each."""
+    from sonickube_tui.assemble import theme_folders
+    from sonickube_tui.music.theme import read_theme
+    from sonickube_tui.music.theme import themes as found
+
+    for name, file in found(theme_folders()).items():
+        click.echo(f"{name:<12} {read_theme(file).description}")
+
+
+def main() -> None:
+    """The console script."""
+    cli(prog_name="sonickube")

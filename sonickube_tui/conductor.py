@@ -1,0 +1,333 @@
+"""The one way through the house: from an event to a sound, and back from the engine's reports."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import time
+from collections import Counter, deque
+from collections.abc import AsyncIterator
+from enum import StrEnum
+
+import msgspec
+
+from sonickube_tui.engine.base import (
+    Done,
+    Ended,
+    Engine,
+    Failed,
+    Lost,
+    PacketTooLarge,
+    Report,
+    Started,
+    Status,
+)
+from sonickube_tui.event import Connection, Event, Link, Severity
+from sonickube_tui.music.health import Health
+from sonickube_tui.music.merging import Batch, Merger
+from sonickube_tui.music.mixer import Mixer
+from sonickube_tui.music.snippets import Change, Library
+from sonickube_tui.music.theme import Theme
+from sonickube_tui.music.voice import Voice
+
+
+class Fate(StrEnum):
+    """What became of an event on its way to the engine."""
+
+    WAITING = "waiting"
+    SENT = "sent"
+    MERGED = "merged"
+    MUTED = "muted"
+    SILENT = "silent"
+    UNMAPPED = "unmapped"
+    DROPPED = "dropped"
+
+
+class Heard(StrEnum):
+    """What the engine reported of a voice that was sent."""
+
+    NOTHING = ""
+    STARTED = "started"
+    DONE = "done"
+    FAILED = "failed"
+    LOST = "lost"
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """An event and what became of it; each change makes a new entry with the same `seq`.
+
+    `count` is the number of events its voice stands for, `after` the seconds from sending to the engine's
+    first report, `line` the snippet's line of a failure (0 when unknown), `problem` one line for people.
+    """
+
+    seq: int
+    event: Event
+    fate: Fate = Fate.WAITING
+    count: int = 1
+    snippet: str = ""
+    heard: Heard = Heard.NOTHING
+    after: float = 0.0
+    problem: str = ""
+    line: int = 0
+
+
+class Notice(msgspec.Struct, frozen=True, gc=False):
+    """Something to tell the user that is not about one event."""
+
+    severity: Severity
+    text: str
+
+
+class Listener:
+    """What the conductor tells those who watch it; override what is of interest."""
+
+    def entry(self, entry: Entry) -> None:
+        """An entry is new, or has changed."""
+
+    def connection(self, connection: Connection) -> None:
+        """The source stands differently with its cluster."""
+
+    def notice(self, notice: Notice) -> None:
+        """There is something to say."""
+
+    def snippet_changed(self, change: Change) -> None:
+        """A snippet's file was saved, made or deleted."""
+
+
+class _Sounding(msgspec.Struct):
+    """A voice that the engine has and that may still sound."""
+
+    entry: Entry
+    voice: Voice
+    job: int | None = None
+
+
+class Conductor:
+    """Brings every event to its fate: picks the snippet, minds the mix, spaces the voices, hears the reports.
+
+    Everything happens on one asyncio loop; nothing here blocks.
+    """
+
+    def __init__(
+        self,
+        *,
+        theme: Theme,
+        library: Library,
+        engine: Engine,
+        mixer: Mixer | None = None,
+        merger: Merger | None = None,
+        listener: Listener | None = None,
+    ) -> None:
+        self.theme = theme
+        self.library = library
+        self.engine = engine
+        self.mixer = mixer or Mixer()
+        self.health = Health()
+        self.listener = listener or Listener()
+        self.connection = Connection(at=0.0, cluster="", link=Link.CONNECTING)
+        self.events = 0
+        self.fates: Counter[Fate] = Counter()
+        self.heard: Counter[Heard] = Counter()
+        self.activity: dict[str, tuple[float, Severity]] = {}
+        """When a channel last sounded (monotonic seconds), and the severity of what did."""
+        self._merger = merger or Merger()
+        self._waiting: dict[int, Entry] = {}
+        self._sounding: dict[int, _Sounding] = {}
+        self._round_trips: deque[float] = deque(maxlen=100)
+        self._voices = 0
+        self._auditions = 0
+        self._wake = asyncio.Event()
+        self._engine_known = asyncio.Event()
+
+    @property
+    def round_trip(self) -> float | None:
+        """Median seconds from sending to the first report, over the last hundred voices."""
+        return statistics.median(self._round_trips) if self._round_trips else None
+
+    @property
+    def sounding(self) -> int:
+        """How many voices may sound now."""
+        return len(self._sounding)
+
+    def cluster_health(self) -> float:
+        """The cluster's health now, 0 to 1."""
+        return self.health.of_cluster(time.monotonic())
+
+    def namespace_health(self, namespace: str) -> float:
+        """A namespace's health now, 0 to 1."""
+        return self.health.of(time.monotonic(), namespace)
+
+    async def run(self, source: AsyncIterator[Event | Connection]) -> None:
+        """Play a source to its end. Raises what the source raises."""
+        jobs = {
+            asyncio.create_task(job)
+            for job in (
+                self.engine.run(self._report, self._engine_changed),
+                self._pace(),
+                self._watch_snippets(),
+                self._play_source(source),
+            )
+        }
+        try:
+            done, _ = await asyncio.wait(jobs, return_when=asyncio.FIRST_COMPLETED)
+            for job in done:
+                job.result()
+        finally:
+            for job in jobs:
+                job.cancel()
+            await asyncio.gather(*jobs, return_exceptions=True)
+            self._give_up(self._merger.drain(), "the console ended before its turn")
+
+    async def _play_source(self, source: AsyncIterator[Event | Connection]) -> None:
+        # Until the engine is found, or known to be missing, the first events would be silent for no reason.
+        await self._engine_known.wait()
+        async for item in source:
+            if isinstance(item, Event):
+                self.take(item)
+            else:
+                self.connection = item
+                self.listener.connection(item)
+
+    def take(self, event: Event) -> None:
+        """Bring one event in; its fate follows at once, or when its turn comes."""
+        self.events += 1
+        self.health.feed(time.monotonic(), event)
+        entry = Entry(seq=self.events, event=event)
+        snippet = self.library.pick(self.theme, event.kind)
+        if snippet is None:
+            self._settle(entry, Fate.UNMAPPED)
+        elif not self.mixer.audible(event.namespace):
+            self._settle(entry, Fate.MUTED, snippet=snippet.name)
+        elif not self.engine.status.sounding:
+            self._settle(entry, Fate.SILENT, snippet=snippet.name)
+        elif self._merger.offer(time.monotonic(), entry.seq, event):
+            entry = self._waiting[entry.seq] = msgspec.structs.replace(entry, snippet=snippet.name)
+            self.listener.entry(entry)
+            self._leave()
+            self._wake.set()
+        else:
+            self._settle(entry, Fate.MERGED, snippet=snippet.name)
+
+    def audition(self, event: Event, name: str, text: str) -> None:
+        """Play a text for an event as it is in the editor, past mute, merging and the log.
+
+        Raises PacketTooLarge, and OSError when the network refuses it.
+        """
+        self._auditions -= 1
+        self._play(Entry(seq=self._auditions, event=event, snippet=name), text, level=1.0)
+
+    def stop_sound(self) -> None:
+        """Silence everything of ours that sounds, and forget what waits."""
+        self.engine.stop([s.job for s in self._sounding.values() if s.job is not None])
+        self._give_up(self._merger.drain(), "stopped")
+
+    def remix(self) -> None:
+        """Let what sounds already follow the mixer."""
+        self.engine.set_levels({s.job: self._level(s) for s in self._sounding.values() if s.job is not None})
+
+    def _level(self, sounding: _Sounding) -> float:
+        return 1.0 if sounding.entry.seq < 0 else self.mixer.level(sounding.entry.event.namespace)
+
+    def _settle(self, entry: Entry, fate: Fate, **changes: object) -> Entry:
+        entry = msgspec.structs.replace(entry, fate=fate, **changes)
+        self.fates[fate] += 1
+        self.mixer[entry.event.namespace]
+        self.listener.entry(entry)
+        return entry
+
+    async def _pace(self) -> None:
+        while True:
+            turn = self._merger.next_turn()
+            if turn is None:
+                await self._wake.wait()
+                self._wake.clear()
+            else:
+                await asyncio.sleep(max(0.0, turn - time.monotonic()))
+            self._leave()
+
+    def _leave(self) -> None:
+        """Send the batch whose turn it is, and give up on those whose time is over."""
+        now = time.monotonic()
+        self._give_up(self._merger.expire(now), "waited too long for its turn")
+        batch = self._merger.take(now)
+        if batch is None:
+            return
+        entry = self._waiting.pop(batch.seq)
+        namespace = entry.event.namespace
+        snippet = self.library.get(entry.snippet)
+        if not self.mixer.audible(namespace):
+            self._settle(entry, Fate.MUTED, count=batch.count)
+        elif snippet is None:
+            self._settle(entry, Fate.DROPPED, count=batch.count, problem=f"{entry.snippet}.rb is gone")
+        else:
+            self._send(msgspec.structs.replace(entry, count=batch.count), snippet.text)
+
+    def _send(self, entry: Entry, text: str) -> None:
+        namespace = entry.event.namespace
+        try:
+            voice = self._play(entry, text, self.mixer.level(namespace))
+        except (PacketTooLarge, OSError) as error:
+            self._settle(entry, Fate.DROPPED, problem=str(error))
+            return
+        self.activity[namespace] = (time.monotonic(), entry.event.severity)
+        self._sounding[voice].entry = self._settle(entry, Fate.SENT)
+
+    def _play(self, entry: Entry, text: str, level: float) -> int:
+        voice = Voice(
+            id=self._voices + 1,
+            event=entry.event,
+            snippet=entry.snippet,
+            count=entry.count,
+            level=level,
+            health=self.namespace_health(entry.event.namespace),
+            tempo=self.theme.tempo,
+        )
+        self.engine.play(voice, text)
+        self._voices = voice.id
+        self._sounding[voice.id] = _Sounding(entry, voice)
+        return voice.id
+
+    def _give_up(self, batches: list[Batch], why: str) -> None:
+        for batch in batches:
+            self._settle(self._waiting.pop(batch.seq), Fate.DROPPED, count=batch.count, problem=why)
+
+    def _report(self, report: Report) -> None:
+        sounding = self._sounding.get(report.voice)
+        if sounding is None:
+            return
+        match report:
+            case Started(job=job, after=after):
+                sounding.job = job
+                self._round_trips.append(after)
+                if (level := self._level(sounding)) != sounding.voice.level:
+                    self.engine.set_levels({job: level})
+                self._hear(sounding, Heard.STARTED, after=after)
+            case Done():
+                self._hear(sounding, Heard.DONE)
+            case Failed(error=error, message=message, line=line):
+                problem = message if error == "SyntaxError" else f"{error}: {message}"
+                self._hear(sounding, Heard.FAILED, problem=problem.strip().split("\n")[0], line=line)
+            case Lost():
+                del self._sounding[report.voice]
+                self._hear(sounding, Heard.LOST, problem="Sonic Pi did not report in time")
+            case Ended():
+                del self._sounding[report.voice]
+
+    def _hear(self, sounding: _Sounding, heard: Heard, **changes: object) -> None:
+        sounding.entry = msgspec.structs.replace(sounding.entry, heard=heard, **changes)
+        self.heard[heard] += 1
+        self.listener.entry(sounding.entry)
+
+    def _engine_changed(self, status: Status) -> None:
+        self._engine_known.set()
+        if not status.sounding:
+            self._sounding.clear()
+        severity = Severity.OK if status.sounding else Severity.WARNING
+        if text := status.name if status.sounding else status.advice:
+            self.listener.notice(Notice(severity, text))
+
+    async def _watch_snippets(self) -> None:
+        for problem in self.library.problems:
+            self.listener.snippet_changed(problem)
+        async for change in self.library.watch():
+            self.listener.snippet_changed(change)

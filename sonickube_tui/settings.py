@@ -1,0 +1,106 @@
+"""Defaults < config file < environment < flags, and the folders where things are."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+import platformdirs
+
+from sonickube_tui.errors import UserError
+
+EngineName = Literal["auto", "sonic-pi", "silent"]
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What can be set in the config file, by `SONICKUBE_*` variables and by flags, under these names."""
+
+    context: str | None = None
+    kubeconfig: str | None = None
+    namespaces: tuple[str, ...] = ()
+    selector: str = ""
+    theme: str = "classic"
+    snippets: str | None = None
+    sonic_pi: str | None = None
+    engine: EngineName = "auto"
+    voices_per_second: Annotated[float, msgspec.Meta(gt=0, le=100)] = 20.0
+    light: bool = False
+
+
+def load(
+    flags: Mapping[str, Any], config: Path | None = None, environ: Mapping[str, str] = os.environ
+) -> Settings:
+    """Put the layers together; a flag that is None or empty was not given.
+
+    Raises UserError that names the file or variable, the key, and what would be right.
+    """
+    layers: dict[str, Any] = {}
+    file = config or config_folder() / "config.toml"
+    if config is not None or file.is_file():
+        layers |= _checked(_read(file), str(file))
+    layers |= _from_environment(environ)
+    layers |= {key: value for key, value in flags.items() if value not in (None, (), "")}
+    return msgspec.convert(layers, Settings)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text("utf-8"))
+    except OSError as error:
+        raise UserError(f"the config file {file} cannot be read: {error.strerror}") from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UserError(f"{file} is not TOML: {error}") from None
+
+
+def _checked(layer: dict[str, Any], where: str, *, strict: bool = True) -> dict[str, Any]:
+    for key in layer:
+        if key not in Settings.__struct_fields__:
+            close = difflib.get_close_matches(key, Settings.__struct_fields__, 1)
+            hint = (
+                f"did you mean {close[0]}?"
+                if close
+                else f"it can be: {', '.join(Settings.__struct_fields__)}"
+            )
+            raise UserError(f"{where}: unknown key {key!r}; {hint}")
+    try:
+        settings = msgspec.convert(layer, Settings, strict=strict)
+    except msgspec.ValidationError as error:
+        match = re.search(r"`\$\.(\w+)", str(error))
+        name = match[1] if match else ""
+        raise UserError(f"{where}: {name}: {str(error).split(' - at')[0]}, not {layer.get(name)!r}") from None
+    return {key: getattr(settings, key) for key in layer}
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    layer: dict[str, Any] = {}
+    for variable, value in environ.items():
+        if not variable.startswith("SONICKUBE_") or not value:
+            continue
+        key = variable.removeprefix("SONICKUBE_").lower()
+        if key in Settings.__struct_fields__:
+            given = [part.strip() for part in value.split(",")] if key == "namespaces" else value
+            layer |= _checked({key: given}, variable, strict=False)
+    return layer
+
+
+def config_folder() -> Path:
+    """Where the user's config.toml, themes/ and snippets/ are."""
+    return platformdirs.user_config_path("sonickube", appauthor=False)
+
+
+def state_folder() -> Path:
+    """Where the console keeps what it learned, such as the mix of each cluster."""
+    return platformdirs.user_state_path("sonickube", appauthor=False)
+
+
+def shipped(folder: str) -> Path:
+    """The `themes` or `snippets` that came with the program, installed or in a checkout."""
+    package = Path(__file__).resolve().parent
+    installed = package / folder
+    return installed if installed.is_dir() else package.parent / folder
