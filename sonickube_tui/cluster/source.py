@@ -97,7 +97,8 @@ async def _together(reflectors: Sequence[Reflector]) -> AsyncIterator[Event | Co
 
     tasks = [asyncio.create_task(pump(number, reflector)) for number, reflector in enumerate(reflectors)]
     links: dict[int, Connection] = {}
-    told, told_pods = 0.0, -1
+    told: Connection | None = None
+    told_at = 0.0
     try:
         while True:
             number, item = await queue.get()
@@ -105,13 +106,14 @@ async def _together(reflectors: Sequence[Reflector]) -> AsyncIterator[Event | Co
                 raise item
             if isinstance(item, Connection):
                 links[number] = item
-                told = 0.0
             else:
                 yield item
-            pods = sum(reflector.pods for reflector in reflectors)
-            if told == 0.0 or (pods != told_pods and time.monotonic() - told >= 1.0):
-                yield _summary(list(links.values()), pods)
-                told, told_pods = time.monotonic(), pods
+            if not isinstance(item, Connection) and time.monotonic() - told_at < 1.0:
+                continue
+            summary = _summary(list(links.values()), sum(reflector.pods for reflector in reflectors))
+            if told is None or msgspec.structs.replace(summary, at=told.at) != told:
+                told, told_at = summary, time.monotonic()
+                yield summary
     finally:
         for task in tasks:
             task.cancel()
