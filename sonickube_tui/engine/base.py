@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
@@ -97,6 +98,7 @@ class Silence:
     async def run(self, report: Callable[[Report], None], changed: Callable[[Status], None]) -> None:
         """Nothing to find."""
         changed(self.status)
+        await asyncio.Event().wait()
 
     def play(self, voice: Voice, snippet: str) -> None:
         """Nothing sounds."""

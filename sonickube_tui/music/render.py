@@ -43,7 +43,7 @@ class Reply(msgspec.Struct, frozen=True, gc=False):
 def event_data(voice: Voice) -> dict[str, object]:
     """What a snippet finds in `ev`; documented for users in docs/snippets.md."""
     event = voice.event
-    return {
+    data = {
         "cluster": event.cluster,
         "namespace": event.namespace,
         "pod": event.pod,
@@ -58,6 +58,7 @@ def event_data(voice: Voice) -> dict[str, object]:
         "health": round(voice.health, 3),
         "at": event.at,
     }
+    return {key: _utf8(value) if isinstance(value, str) else value for key, value in data.items()}
 
 
 def render(voice: Voice, snippet: str, reply: Reply) -> str:
@@ -68,7 +69,7 @@ def render(voice: Voice, snippet: str, reply: Reply) -> str:
         level=_number(MIXER_AMP * voice.level),
         gain=_number(voice.level),
         event=_base64(msgspec.json.encode(event_data(voice))),
-        snippet=_base64(snippet.encode("utf-8", "replace")),
+        snippet=_base64(_utf8(snippet).encode()),
         client=_client(reply),
         prefix=reply.prefix,
     )
@@ -91,6 +92,11 @@ def render_levels(levels: Mapping[int, float]) -> str:
 def render_stop(jobs: Iterable[int]) -> str:
     """A run that stops other runs by job number, and leaves alone what it did not start."""
     return f"[{','.join(str(job) for job in jobs)}].each {{ |j| __stop_job j }}"
+
+
+def _utf8(text: str) -> str:
+    # A lone surrogate, which JSON may escape and a file name may hold, has no place in UTF-8.
+    return text.encode("utf-8", "replace").decode()
 
 
 def _base64(data: bytes) -> str:
@@ -136,7 +142,9 @@ begin
 rescue SonicPi::Stop
   sk_tell.call("done")
 rescue Exception => e
-  sk_at = (e.backtrace || []).unshift(e.message).map {{ |l| l[/\\Asnippet:(\\d+)/, 1] }}.compact.first
-  sk_tell.call("failed", e.class.name, e.message[0, 400], sk_at.to_i)
+  sk_plain = ->(said) {{ said.to_s.dup.force_encoding("utf-8").scrub("?").delete("\\0")[0, 400] }}
+  sk_says = sk_plain.call(e.message)
+  sk_at = [sk_says, *e.backtrace].map {{ |l| l[/\\Asnippet:(\\d+)/, 1] }}.compact.first
+  sk_tell.call("failed", sk_plain.call(e.class), sk_says, sk_at.to_i)
 end
 """
