@@ -121,7 +121,7 @@ class Conductor:
         self.theme = theme
         self.library = library
         self.engine = engine
-        self.mixer = mixer or Mixer()
+        self.mixer = Mixer() if mixer is None else mixer
         self.health = Health()
         self.listener = listener or Listener()
         self.connection = Connection(at=0.0, cluster="", link=Link.CONNECTING)
@@ -130,7 +130,7 @@ class Conductor:
         self.heard: Counter[Heard] = Counter()
         self.activity: dict[str, tuple[float, Severity]] = {}
         """When a channel last sounded (monotonic seconds), and the severity of what did."""
-        self._merger = merger or Merger()
+        self._merger = Merger() if merger is None else merger
         self._waiting: dict[int, Entry] = {}
         self._sounding: dict[int, _Sounding] = {}
         self._round_trips: deque[float] = deque(maxlen=100)

@@ -1,0 +1,216 @@
+"""From event to voice and back: every event has its fate, and none is lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+import pytest
+from sonickube_tui.conductor import Conductor, Fate, Heard
+from sonickube_tui.engine.base import Ended, Failed, Lost, PacketTooLarge, Started
+from sonickube_tui.errors import UserError
+from sonickube_tui.event import Connection, Event, Kind, Severity
+from sonickube_tui.music.merging import Merger
+from sonickube_tui.music.mixer import Channel, Mixer
+from sonickube_tui.music.snippets import Library
+
+from players import Notebook, PaperEngine, conductor, event, score, until
+
+
+@asynccontextmanager
+async def playing(conductor: Conductor, *events: Event) -> AsyncIterator[None]:
+    task = asyncio.create_task(conductor.run(score(*events)))
+    try:
+        await until(lambda: conductor.events == len(events))
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_an_event_becomes_a_voice_and_is_heard() -> None:
+    engine, notebook = PaperEngine(), Notebook()
+    desk = conductor(engine, notebook)
+    async with playing(desk, event(Kind.CRASH_LOOP, restarts=3)):
+        await until(lambda: desk.heard[Heard.DONE])
+    [(voice, text)] = engine.played
+    entry = notebook.last()[1]
+    assert (entry.fate, entry.heard, entry.count, entry.after) == (Fate.SENT, Heard.DONE, 1, 0.004)
+    assert entry.snippet == voice.snippet
+    assert desk.library.get(voice.snippet).text == text  # type: ignore[union-attr]
+    assert voice.event.restarts == 3
+    assert voice.health < 1.0
+    assert voice.tempo == desk.theme.tempo
+
+
+async def test_what_comes_too_fast_is_merged_and_counted() -> None:
+    engine, notebook = PaperEngine(), Notebook()
+    desk = conductor(engine, notebook)
+    burst = [event(Kind.READY, pod=f"cart-{n}") for n in range(50)] + [event(Kind.CRASH_LOOP)]
+    async with playing(desk, *burst):
+        await until(lambda: desk.fates.total() == len(burst))
+    kinds = [(voice.event.kind, voice.count) for voice, _ in engine.played]
+    assert kinds == [(Kind.READY, 1), (Kind.CRASH_LOOP, 1), (Kind.READY, 49)]
+    assert desk.fates == {Fate.SENT: 3, Fate.MERGED: 48}
+    assert sum(e.count for e in notebook.last().values() if e.fate is Fate.SENT) == len(burst)
+
+
+async def test_what_waits_too_long_is_dropped_and_says_so() -> None:
+    engine, notebook = PaperEngine(), Notebook()
+    desk = conductor(engine, notebook, merger=Merger(voices_per_second=1, stale_after=0.5))
+    namespaces = [f"ns-{n}" for n in range(5)]
+    async with playing(desk, *(event(namespace=name) for name in namespaces)):
+        await until(lambda: desk.fates.total() == len(namespaces))
+    assert desk.fates[Fate.DROPPED] == 4
+    dropped = [e for e in notebook.last().values() if e.fate is Fate.DROPPED]
+    assert {e.problem for e in dropped} == {"waited too long for its turn"}
+
+
+async def test_every_event_has_one_fate_when_the_console_ends() -> None:
+    desk = conductor(PaperEngine(), Notebook(), merger=Merger(voices_per_second=1))
+    events = [event(namespace=f"ns-{n % 7}", kind=list(Kind)[n % 11]) for n in range(200)]
+    async with playing(desk, *events):
+        pass
+    assert desk.fates.total() == desk.events == 200
+
+
+async def test_a_muted_channel_is_not_sent() -> None:
+    engine, notebook = PaperEngine(), Notebook()
+    desk = conductor(engine, notebook, mixer=Mixer((Channel("shop", muted=True),)))
+    async with playing(desk, event(), event(namespace="batch")):
+        await until(lambda: desk.fates.total() == 2)
+    assert [voice.event.namespace for voice, _ in engine.played] == ["batch"]
+    assert notebook.last()[1].fate is Fate.MUTED
+
+
+async def test_the_mix_reaches_what_sounds_and_forgets_what_ended() -> None:
+    engine, notebook = PaperEngine(), Notebook()
+    desk = conductor(engine, notebook)
+    async with playing(desk, event(), event(namespace="batch")):
+        await until(lambda: desk.heard[Heard.STARTED] == 2)
+        desk.mixer.toggle_mute("shop")
+        desk.remix()
+        assert engine.levels == {101: 0.0, 102: 1.0}
+        engine.report(Ended(1))
+        engine.levels.clear()
+        desk.mixer.set_gain("batch", -20)
+        desk.remix()
+        assert engine.levels == pytest.approx({102: 0.1})
+
+
+async def test_a_fader_moved_between_sending_and_starting_is_caught_up() -> None:
+    engine, notebook = PaperEngine(reports=False), Notebook()
+    desk = conductor(engine, notebook)
+    async with playing(desk, event()):
+        await until(lambda: engine.played)
+        desk.mixer.toggle_mute("shop")
+        desk.remix()
+        assert engine.levels == {}
+        engine.report(Started(1, 7, 0.1))
+        assert engine.levels == {7: 0.0}
+
+
+async def test_a_kind_the_theme_is_silent_about() -> None:
+    desk = conductor(PaperEngine(), notebook := Notebook())
+    desk.theme = msgspec.structs.replace(desk.theme, snippets={Kind.READY: ""})
+    async with playing(desk, event(Kind.READY)):
+        pass
+    assert notebook.last()[1].fate is Fate.UNMAPPED
+
+
+async def test_without_an_engine_everything_is_silent_and_the_advice_is_told() -> None:
+    desk = conductor(PaperEngine(sounding=False), notebook := Notebook())
+    async with playing(desk, event()):
+        pass
+    assert notebook.last()[1].fate is Fate.SILENT
+    assert [(n.severity, n.text) for n in notebook.notices] == [(Severity.WARNING, "nobody plays")]
+
+
+async def test_failures_and_losses_are_told_with_their_line() -> None:
+    engine, notebook = PaperEngine(reports=False), Notebook()
+    desk = conductor(engine, notebook)
+    async with playing(desk, event(), event(namespace="batch"), event(namespace="search")):
+        await until(lambda: len(engine.played) == 3)
+        engine.report(Failed(1, "NameError", "undefined local variable `foo'\nand more", 3))
+        engine.report(Failed(2, "SyntaxError", "snippet:2: syntax error, unexpected end", 2))
+        engine.report(Lost(3))
+    one, two, three = (notebook.last()[n] for n in (1, 2, 3))
+    assert (one.heard, one.line, one.problem) == (
+        Heard.FAILED,
+        3,
+        "NameError: undefined local variable `foo'",
+    )
+    assert (two.line, two.problem) == (2, "snippet:2: syntax error, unexpected end")
+    assert (three.heard, three.fate) == (Heard.LOST, Fate.SENT)
+
+
+async def test_a_packet_that_is_too_large_drops_its_event_and_nothing_else() -> None:
+    class Strict(PaperEngine):
+        def play(self, voice: object, snippet: str) -> None:
+            if not self.played:
+                self.played.append((voice, snippet))  # type: ignore[arg-type]
+                raise PacketTooLarge("20,000 bytes")
+            super().play(voice, snippet)  # type: ignore[arg-type]
+
+    desk = conductor(Strict(), notebook := Notebook())
+    async with playing(desk, event(), event(namespace="batch")):
+        await until(lambda: desk.fates.total() == 2)
+    assert (notebook.last()[1].fate, notebook.last()[1].problem) == (Fate.DROPPED, "20,000 bytes")
+    assert notebook.last()[2].fate is Fate.SENT
+
+
+async def test_an_audition_passes_the_mute_and_stays_out_of_the_counts() -> None:
+    engine, notebook = PaperEngine(), Notebook()
+    desk = conductor(engine, notebook, mixer=Mixer((Channel("shop", muted=True),)))
+    async with playing(desk):
+        await until(lambda: desk.engine.status.sounding and notebook.notices)
+        desk.audition(event(), "ready", "play 72")
+        await until(lambda: desk.heard[Heard.DONE])
+        desk.remix()
+    [(voice, text)] = engine.played
+    assert (voice.level, text) == (1.0, "play 72")
+    assert engine.levels == {101: 1.0}
+    assert desk.fates.total() == 0
+    assert all(entry.seq < 0 for entry in notebook.entries)
+
+
+async def test_stop_silences_what_sounds_and_what_waits() -> None:
+    engine = PaperEngine()
+    desk = conductor(engine, Notebook(), merger=Merger(voices_per_second=1))
+    async with playing(desk, event(), event(namespace="batch")):
+        await until(lambda: desk.heard[Heard.STARTED])
+        desk.stop_sound()
+        assert engine.stopped == [101]
+        assert desk.fates == {Fate.SENT: 1, Fate.DROPPED: 1}
+
+
+async def test_a_deleted_snippet_falls_back_by_severity(tmp_path: Path) -> None:
+    engine, notebook = PaperEngine(), Notebook()
+    desk = conductor(engine, notebook, library=Library([tmp_path]))
+    (tmp_path / "own.rb").write_text("play 50")
+    (tmp_path / "general.rb").write_text("play 60")
+    desk.library = Library([tmp_path])
+    desk.theme = msgspec.structs.replace(
+        desk.theme, snippets={Kind.CRASHED: "own"}, fallback={Severity.ERROR: "general"}
+    )
+    async with playing(desk, event(Kind.CRASHED)):
+        await until(lambda: engine.played)
+        await asyncio.sleep(0.5)  # The watch on the folder needs a moment to begin.
+        (tmp_path / "own.rb").unlink()
+        await until(lambda: notebook.changes)
+        desk.take(event(Kind.CRASHED))
+        await until(lambda: len(engine.played) == 2)
+    assert [text for _, text in engine.played] == ["play 50", "play 60"]
+    assert "own.rb is gone" in notebook.changes[0].message
+
+
+async def test_what_the_source_raises_comes_out() -> None:
+    async def refusing() -> AsyncIterator[Event | Connection]:
+        raise UserError("not with these credentials")
+        yield
+
+    with pytest.raises(UserError, match="not with these"):
+        await conductor(PaperEngine(), Notebook()).run(refusing())
