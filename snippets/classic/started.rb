@@ -1,0 +1,8 @@
+# a major chord, note by note: its containers run
+use_synth :pluck
+use_synth_defaults amp: 0.4, pan: ev[:namespace].sum % 5 * 0.4 - 0.8
+
+home = scale(:c3, :major_pentatonic, num_octaves: 2)[ev[:namespace].sum]
+notes = chord(home, :major, num_octaves: [ev[:count], 2].min)
+
+play_pattern_timed notes, 0.09, release: 0.5
