@@ -1,0 +1,130 @@
+"""`python -m benchmarks` prints the table; every ratio is of two things measured side by side in this run."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import terminal
+
+MANY = 10_000
+
+
+class Server:
+    """The child that plays API server and Sonic Pi."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        assert process.stdout
+        api, self.sonic_pi_port = json.loads(process.stdout.readline())
+        self.api = f"http://127.0.0.1:{api}"
+
+    def measure(self, kind: str, events: int, voices_per_second: float = 20.0) -> dict[str, float]:
+        """Run one of the measured processes to its end."""
+        sonic_pi = f"127.0.0.1:{self.sonic_pi_port}"
+        command = [sys.executable, "-m", "benchmarks.listeners", kind, self.api, sonic_pi]
+        done = subprocess.run(
+            [*command, str(events), str(voices_per_second)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        if done.returncode:
+            raise RuntimeError(done.stderr)
+        figures: dict[str, float] = json.loads(done.stderr.splitlines()[-1])
+        return figures
+
+    def latencies(self) -> list[float]:
+        """Milliseconds from watch line to datagram, of every voice; ends the server."""
+        out, _ = self.process.communicate()
+        return sorted(1000 * seconds for seconds in json.loads(out))
+
+
+@contextmanager
+def server(pods: int, changes: int, rate: float = 0.0) -> Iterator[Server]:
+    """Start the child, and end it."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.apiserver", str(pods), str(changes), str(rate)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield Server(process)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def percentile(values: list[float], percent: float) -> float:
+    """The value that so many percent do not exceed."""
+    return sorted(values)[min(len(values) - 1, int(len(values) * percent / 100))]
+
+
+def main() -> None:
+    """Measure everything and print it as one table."""
+    table = Table("what", "measured", "beside", "ratio", "goal")
+
+    with server(1_000, 6_000) as fast:
+        ours = 6_000 / fast.measure("headless", 6_000)["seconds"]
+        theirs = 1_500 / fast.measure("documented", 1_500)["seconds"]
+    table.add_row(
+        "watch events/s, whole headless path, one core",
+        f"{ours:,.0f}",
+        f"{theirs:,.0f} (Watch().stream alone)",
+        f"{ours / theirs:.1f}x",
+        ">= 8x",
+    )
+
+    for name, voices in (("no spacing of voices", 100_000.0), ("20 voices/s, as shipped", 20.0)):
+        with server(1_000, 2_000, rate=200) as steady:
+            steady.measure("headless", 2_000, voices)
+            waits = steady.latencies()
+        table.add_row(
+            f"watch line to datagram at 200 events/s, {name}",
+            f"p50 {percentile(waits, 50):.1f} ms, p99 {percentile(waits, 99):.1f} ms",
+            f"{len(waits):,} voices",
+            "",
+            "",
+        )
+
+    with server(MANY, 1) as large:
+        memory = large.measure("headless", 1)
+    table.add_row(
+        f"memory with {memory['listed']:,.0f} pods of 10 kB listed",
+        f"{memory['rss']:.0f} MB, peak {memory['peak']:.0f} MB",
+        "",
+        "",
+        "< 150 MB",
+    )
+
+    paints = [(terminal.first_paint(), terminal.import_textual()) for _ in range(7)]
+    paint, textual = (statistics.median(times) for times in zip(*paints, strict=True))
+    table.add_row(
+        "first paint of sonickube demo",
+        f"{paint:.2f} s",
+        f"{textual:.2f} s (import textual.app)",
+        f"{paint / textual:.2f}x",
+        "< 3x",
+    )
+
+    keys = [1000 * delay for delay in terminal.key_to_screen()]
+    table.add_row(
+        "key to screen at 1,000 events/s",
+        f"p50 {percentile(keys, 50):.0f} ms, p95 {percentile(keys, 95):.0f} ms",
+        f"{len(keys)} keys",
+        "",
+        "p95 < 60 ms",
+    )
+    Console(width=130).print(table)
+
+
+if __name__ == "__main__":
+    main()

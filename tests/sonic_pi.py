@@ -1,0 +1,304 @@
+"""Sonic Pi's own server without its window, on a jack without a sound card, its sound recorded into arrays.
+
+It takes free ports and a jack of its own, so it lives beside a Sonic Pi that is in use.
+Knows nothing of pytest: the tests, the benchmarks and the README's picture use it.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+import wave
+from collections.abc import Callable
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any, Self
+
+import msgspec
+import numpy as np
+from pythonosc.osc_message_builder import build_msg
+from sonickube_tui.engine.address import Address
+from sonickube_tui.engine.osc import pack_code, unpack
+from sonickube_tui.music.render import Reply, render_hello
+
+SERVER = Path("/usr/lib/sonic-pi/app/server/ruby/bin/sonic-pi-server.rb")
+
+PARTS = {
+    "jackd": "jackd2",
+    "jack_lsp": "jackd2",
+    "ruby": "ruby",
+    "ps": "procps",
+    "scsynth": "supercollider-server sc3-plugins-server",
+}
+
+BOOT_TIMEOUT = 60.0
+"""Seconds; it takes four when nothing else runs."""
+
+RECORDER_BUFFER = 65_536
+"""Frames of silence in front of every recording: Sonic Pi writes its recorder's empty buffer to the file."""
+
+
+def missing() -> str:
+    """What this machine lacks to run the server and how to get it; empty when all is there."""
+    packages = [package for program, package in PARTS.items() if shutil.which(program) is None]
+    if not SERVER.is_file():
+        packages.append("sonic-pi-server")
+    if not packages:
+        return ""
+    needed = " ".join(dict.fromkeys(packages))
+    return f"Sonic Pi's server needs: {needed} (apt-get install --no-install-recommends {needed})"
+
+
+class Sound(msgspec.Struct, frozen=True):
+    """A recording: `samples` has a row for each frame and a column for each ear, from -1 to 1."""
+
+    samples: np.ndarray[Any, np.dtype[np.float64]]
+    rate: int
+
+    @classmethod
+    def read(cls, file: Path) -> Sound:
+        """Read a 16-bit WAV file."""
+        with wave.open(str(file)) as wav:
+            frames = np.frombuffer(wav.readframes(wav.getnframes()), "<i2")
+            return cls(frames.reshape(-1, wav.getnchannels()) / 32768, wav.getframerate())
+
+    def between(self, start: float, end: float | None = None) -> Sound:
+        """The part between two times in seconds."""
+        last = None if end is None else max(0, round(end * self.rate))
+        return Sound(self.samples[max(0, round(start * self.rate)) : last], self.rate)
+
+    @property
+    def seconds(self) -> float:
+        """How long it is."""
+        return len(self.samples) / self.rate
+
+    @property
+    def peak(self) -> float:
+        """The largest sample of either ear."""
+        return float(np.abs(self.samples).max(initial=0.0))
+
+    @property
+    def rms(self) -> float:
+        """The mean level of both ears."""
+        return float(np.sqrt(np.mean(self.samples**2))) if len(self.samples) else 0.0
+
+    def envelope(self, window: float = 0.02) -> np.ndarray[Any, np.dtype[np.float64]]:
+        """The level in windows of that many seconds."""
+        size = round(window * self.rate)
+        whole = self.samples[: len(self.samples) // size * size]
+        return np.sqrt(np.mean(whole.reshape(-1, size * whole.shape[1]) ** 2, axis=1))
+
+    def sounding(self, floor: float = 0.02) -> Sound:
+        """The part from the first window to the last that is above `floor` of the loudest one."""
+        level = self.envelope()
+        loud = np.flatnonzero(level > floor * level.max(initial=0.0))
+        return self.between(loud[0] * 0.02, (loud[-1] + 1) * 0.02) if len(loud) else self.between(0, 0)
+
+    @property
+    def loudness(self) -> float:
+        """The level of its loudest 200 ms, the time in which the ear adds up."""
+        level = self.envelope(0.05) ** 2
+        return float(np.sqrt(np.convolve(level, np.ones(4) / 4, "valid").max(initial=0.0)))
+
+    def spectrum(self) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+        """Frequencies in Hz and the power at them."""
+        mono = self.samples.mean(axis=1)
+        power = np.abs(np.fft.rfft(mono * np.hanning(len(mono)))) ** 2
+        return np.fft.rfftfreq(len(mono), 1 / self.rate), power
+
+    @property
+    def centroid(self) -> float:
+        """The centre of the spectrum in Hz: how bright it is."""
+        frequencies, power = self.spectrum()
+        return float((frequencies * power).sum() / max(power.sum(), 1e-30))
+
+    @property
+    def pitch(self) -> float:
+        """The strongest frequency in Hz."""
+        frequencies, power = self.spectrum()
+        return float(frequencies[power.argmax()])
+
+    @property
+    def onsets(self) -> int:
+        """How many separate sounds begin: the level triples within 30 ms and is not a flutter of the last."""
+        level = self.envelope(0.01)
+        rising = level > np.maximum(3 * np.roll(level, 3), 0.15 * level.max(initial=0.0))
+        return int(np.count_nonzero(rising[1:] & ~rising[:-1])) + int(rising[:1].any())
+
+
+class SonicPiServer:
+    """A Sonic Pi server that runs from `start` to `stop`, or within `with`.
+
+    `address` is where it takes code, `home` its SONIC_PI_HOME with the log that tells the address,
+    `errors` what it said went wrong, also in the threads of a snippet, which no report tells.
+    """
+
+    def __init__(self) -> None:
+        self.errors: list[str] = []
+        self._stack = ExitStack()
+        self._began = 0.0
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start jack and the server until a run reports back. Raises RuntimeError when none does."""
+        if lack := missing():
+            raise RuntimeError(lack)
+        with ExitStack() as stack:
+            self.home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sonic-pi-")))
+            gui = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+            gui.bind(("127.0.0.1", 0))
+            server, scsynth, *others = _free_ports(8)
+            ports = [server, gui.getsockname()[1], scsynth, scsynth, *others]
+            self.address = Address("127.0.0.1", server)
+            logs = self.home / ".sonic-pi" / "log"
+            logs.mkdir(parents=True)
+            jack = f"sonickube-{os.getpid()}-{server}"
+            environment = os.environ | {
+                "JACK_DEFAULT_SERVER": jack,
+                "JACK_NO_AUDIO_RESERVATION": "1",
+                "JACK_NO_START_SERVER": "1",
+                "SONIC_PI_HOME": str(self.home),
+                "TMPDIR": str(self.home),
+            }
+            jackd = ["jackd", "-n", jack, "-r", "-d", "dummy", "-r", "44100", "-p", "1024"]
+            stack.enter_context(_running(jackd, environment, logs / "jackd.log"))
+            self._wait(lambda: _succeeds("jack_lsp", environment), logs / "jackd.log")
+            ruby = ["ruby", "-E", "utf-8", str(SERVER), "-u", *map(str, ports)]
+            # Where the window keeps it: a console with this home finds the address there.
+            log = logs / "server-output.log"
+            self._outbox = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+            stack.enter_context(_running(ruby, environment, log))
+            stack.callback(lambda: self._send("/exit", "sonickube"))
+            threading.Thread(target=self._note_errors, args=(gui.dup(),), daemon=True).start()
+            self._wait(self._hello, log)
+            self._stack = stack.pop_all()
+
+    def stop(self) -> None:
+        """End all that `start` started, with its children."""
+        self._stack.close()
+
+    def run(self, code: str) -> None:
+        """Run code as Sonic Pi's window does."""
+        self._outbox.sendto(pack_code(self.address, code), (self.address.host, self.address.port))
+
+    def ask(self, code: Callable[[Reply], str], timeout: float = 10.0) -> list[Any] | None:
+        """Run code that sends one report to the reply it is given; the report's arguments, None when late."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as inbox:
+            inbox.bind(("127.0.0.1", 0))
+            inbox.settimeout(timeout)
+            self.run(code(Reply("127.0.0.1", inbox.getsockname()[1], "test")))
+            with suppress(TimeoutError):
+                _, arguments = unpack(inbox.recv(65536)) or ("", [])
+                return arguments
+        return None
+
+    def start_recording(self) -> None:
+        """Record from now on."""
+        self._send("/start-recording", "sonickube")
+        if self.ask(render_hello) is None:  # Served in order: when this comes back, the recorder runs.
+            raise RuntimeError("Sonic Pi stopped answering")
+        self._began = time.monotonic()
+
+    @property
+    def recorded(self) -> float:
+        """Seconds since the recording began: where in it a run that is sent now will sound, to some 50 ms.
+
+        (Sonic Pi starts and stops its recorder half a second late, as it does all its sounds.)
+        """
+        return time.monotonic() - self._began
+
+    def stop_recording(self) -> Sound:
+        """End the recording and give it; takes about a second."""
+        file = self.home / f"{time.monotonic_ns()}.wav"
+        self._send("/stop-recording", "sonickube")
+        self.ask(render_hello)
+        time.sleep(0.8)  # scsynth completes the file's header after it has said that it stopped.
+        self._send("/save-recording", "sonickube", str(file))
+        self._wait(file.is_file, file)
+        time.sleep(0.1)
+        sound = Sound.read(file)
+        file.unlink()
+        return Sound(sound.samples[RECORDER_BUFFER:], sound.rate)
+
+    def _send(self, address: str, *arguments: str) -> None:
+        self._outbox.sendto(build_msg(address, arguments).dgram, (self.address.host, self.address.port))
+
+    def _hello(self) -> bool:
+        return self.ask(render_hello, timeout=0.5) is not None
+
+    def _note_errors(self, gui: socket.socket) -> None:
+        with gui:
+            gui.settimeout(1.0)
+            while True:
+                try:
+                    address, arguments = unpack(gui.recv(65536)) or ("", [])
+                except TimeoutError:
+                    continue
+                if address in ("/error", "/syntax_error"):
+                    self.errors.append(str(arguments[1]))
+                elif address.startswith("/exited"):
+                    return
+
+    @staticmethod
+    def _wait(ready: Callable[[], bool], log: Path) -> None:
+        end = time.monotonic() + BOOT_TIMEOUT
+        while not ready():
+            if time.monotonic() > end:
+                said = log.read_text("utf-8", "replace")[-2000:] if log.is_file() else f"no {log}"
+                raise RuntimeError(f"not ready after {BOOT_TIMEOUT:g} s; it said: {said}")
+            time.sleep(0.05)
+
+
+@contextmanager
+def _running(command: list[str], environment: dict[str, str], log: Path) -> Any:
+    """A process in a group of its own; the group takes its children along when it ends."""
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        yield
+    finally:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(0.1 if command[0] == "jackd" else 5)
+        for how in (signal.SIGTERM, signal.SIGKILL):
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, how)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(2)
+
+
+def _succeeds(program: str, environment: dict[str, str]) -> bool:
+    return subprocess.run([program], env=environment, capture_output=True, timeout=30).returncode == 0
+
+
+def _free_ports(count: int) -> list[int]:
+    """UDP ports below those that systems give away by themselves, so that they stay free until used."""
+    first = random.randrange(20_000, 30_000)
+    with ExitStack() as stack:
+        found: list[int] = []
+        while len(found) < count:
+            probe = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+            with suppress(OSError):
+                probe.bind(("127.0.0.1", first))
+                found.append(first)
+            first += 1
+        return found

@@ -1,0 +1,68 @@
+"""Defaults < config file < environment < flags, and what is said when one of them is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from sonickube_tui.errors import UserError
+from sonickube_tui.settings import Settings, load
+
+
+def test_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    assert load({}, environ={}) == Settings()
+
+
+def test_each_layer_hides_the_one_before(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text('theme = "file"\nselector = "file"\nengine = "silent"\nnamespaces = ["a", "b"]\n')
+    settings = load(
+        {"theme": "flag", "selector": None, "namespaces": ()},
+        file,
+        environ={"SONICKUBE_THEME": "env", "SONICKUBE_SELECTOR": "env", "SONICKUBE_VOICES_PER_SECOND": "5"},
+    )
+    assert settings.theme == "flag"
+    assert settings.selector == "env"
+    assert settings.engine == "silent"
+    assert settings.namespaces == ("a", "b")
+    assert settings.voices_per_second == 5.0
+
+
+def test_a_list_in_the_environment_is_parted_by_commas(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text("")
+    assert load({}, file, environ={"SONICKUBE_NAMESPACES": "shop, payments"}).namespaces == (
+        "shop",
+        "payments",
+    )
+
+
+@pytest.mark.parametrize(
+    ("toml", "says"),
+    [
+        ('tehme = "zen"', r"config\.toml: unknown key 'tehme'; did you mean theme\?"),
+        ("colour = 1", r"config\.toml: unknown key 'colour'; it can be: context, kubeconfig, "),
+        ("theme = 3", r"config\.toml: theme: Expected `str`, got `int`, not 3"),
+        ('engine = "loud"', r"config\.toml: engine: Invalid enum value 'loud', not 'loud'"),
+        ("voices_per_second = 0", r"config\.toml: voices_per_second: .* > 0"),
+        ("theme = zen", r"config\.toml is not TOML: .*line 1"),
+    ],
+)
+def test_a_wrong_file_says_where_and_what(tmp_path: Path, toml: str, says: str) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(toml)
+    with pytest.raises(UserError, match=says):
+        load({}, file, environ={})
+
+
+def test_a_named_file_must_be_there(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"nowhere\.toml cannot be read: No such file"):
+        load({}, tmp_path / "nowhere.toml", environ={})
+
+
+def test_a_wrong_variable_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text("")
+    with pytest.raises(UserError, match="SONICKUBE_LIGHT: light: Expected `bool`"):
+        load({}, file, environ={"SONICKUBE_LIGHT": "perhaps"})
