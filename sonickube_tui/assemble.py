@@ -68,7 +68,7 @@ def play(settings: Settings, stream: Stream, *, headless: bool, seconds: float |
 
     Raises UserError for all that the user can mend.
     """
-    if not headless and not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not headless and not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         raise UserError("the console needs a terminal; without one, use --headless")
     own = _own_snippets(settings)
     conductor = Conductor(
@@ -89,7 +89,7 @@ def play(settings: Settings, stream: Stream, *, headless: bool, seconds: float |
             conductor,
             source,
             save_to=own,
-            mix_changed=lambda: save_mix(mix_file(conductor.connection.cluster), conductor.mixer),
+            keep_mix=lambda: save_mix(mix_file(conductor.connection.cluster), conductor.mixer),
             light=settings.light,
             seconds=seconds,
         )

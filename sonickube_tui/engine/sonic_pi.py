@@ -77,12 +77,12 @@ class SonicPi:
 
     def set_levels(self, levels: Mapping[int, float]) -> None:
         """Set the linear amplitude of runs that sound, by job number."""
-        if levels and self.status.sounding:
+        if levels and self._link:
             self._send(render_levels(levels))
 
     def stop(self, jobs: Iterable[int]) -> None:
         """Silence the given runs and no others."""
-        if (jobs := list(jobs)) and self.status.sounding:
+        if (jobs := list(jobs)) and self._link:
             self._send(render_stop(jobs))
 
     @property

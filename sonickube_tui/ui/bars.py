@@ -1,0 +1,129 @@
+"""The lines above and below the panes: how the cluster is, and what went to Sonic Pi and came back."""
+
+from __future__ import annotations
+
+from collections import deque
+from datetime import datetime
+
+from rich.text import Text
+from textual.widget import Widget
+
+from sonickube_tui.conductor import Conductor, Entry, Fate, Heard
+from sonickube_tui.event import Link, Severity
+from sonickube_tui.music.health import words
+from sonickube_tui.ui.cells import fit, plain
+from sonickube_tui.ui.look import Look, duration
+
+_BARS = "▁▂▃▄▅▆▇█"
+
+
+class HeaderBar(Widget):
+    """Cluster, connection, health and its last half minute, theme and clock."""
+
+    def __init__(self, conductor: Conductor, look: Look) -> None:
+        super().__init__(id="header")
+        self.look = look
+        self._conductor = conductor
+        self._healths: deque[float] = deque(maxlen=16)
+
+    def tick(self) -> None:
+        """Another second has passed."""
+        self._healths.append(self._conductor.cluster_health())
+        self.refresh()
+
+    def render(self) -> Text:
+        """One line; what has no room is left out from the right, but for the clock."""
+        look, connection = self.look, self._conductor.connection
+        health = self._conductor.cluster_health()
+        line = Text(no_wrap=True, overflow="ellipsis", end="")
+        line.append("SonicKube ", look.accent)
+        line.append(f" {plain(connection.cluster) or '…'} ", look.strong)
+        if connection.link is Link.WATCHING:
+            line.append(f"▸ {connection.pods:,} pods", look.plain)
+        else:
+            style = look.severity[Severity.WARNING] if connection.link is Link.RECONNECTING else look.quiet
+            line.append(plain(f"▸ {connection.link.value} {connection.detail}"), style)
+        line.append(f"   {words(health)} ", look.health(health))
+        line.append("".join(_BARS[round((1 - h) * (len(_BARS) - 1))] for h in self._healths), look.quiet)
+        line.append(f"   {self._conductor.theme.name}", look.quiet)
+        clock = datetime.now().strftime("%H:%M:%S")
+        line.truncate(max(0, self.size.width - len(clock) - 2), overflow="ellipsis", pad=True)
+        line.append(f"  {clock}", look.quiet)
+        return line
+
+
+class SenderBar(Widget):
+    """The OSC sender: the engine, what left, what came back, and the last packet."""
+
+    def __init__(self, conductor: Conductor, look: Look) -> None:
+        super().__init__(id="sender")
+        self.look = look
+        self._conductor = conductor
+        self._last: Entry | None = None
+        self._failed: Entry | None = None
+        self._drawn: object = None
+
+    def heed(self, entry: Entry) -> None:
+        """An entry that was sent is the last one to speak of; a failure is kept until the next one."""
+        if entry.heard is Heard.FAILED:
+            self._failed = entry
+        elif entry.fate is Fate.SENT or entry.seq < 0:
+            self._last = entry
+
+    def flush(self) -> None:
+        """Draw the bar when a number on it has changed."""
+        conductor = self._conductor
+        picture = (
+            conductor.fates.copy(), conductor.heard.copy(), conductor.engine.status, self._last, self._failed,
+            conductor.round_trip,
+        )  # fmt: skip
+        if picture != self._drawn:
+            self._drawn = picture
+            self.refresh()
+
+    def render(self) -> Text:
+        """Two lines."""
+        lines = [self._numbers(), self._packet()]
+        for line in lines:
+            line.truncate(self.size.width, overflow="ellipsis")
+        return Text("\n").join(lines)
+
+    def _numbers(self) -> Text:
+        look, conductor = self.look, self._conductor
+        status, fates, heard = conductor.engine.status, conductor.fates, conductor.heard
+        line = Text()
+        line.append(status.name, look.sounding if status.sounding else look.severity[Severity.WARNING])
+        if not status.sounding:
+            line.append(f"  {plain(status.advice)}", look.quiet)
+            return line
+        trip = conductor.round_trip
+        line.append(f"  {fit(duration(trip) if trip is not None else '', 6)}", look.plain)
+        numbers = (
+            ("sent", fates[Fate.SENT], look.quiet),
+            ("heard", heard[Heard.STARTED], look.quiet),
+            ("merged", fates[Fate.MERGED], look.quiet),
+            ("failed", heard[Heard.FAILED], look.severity[Severity.ERROR]),
+            ("lost", heard[Heard.LOST], look.severity[Severity.WARNING]),
+            ("dropped", fates[Fate.DROPPED], look.severity[Severity.WARNING]),
+        )
+        for name, number, style in numbers:
+            line.append(f"  {name} ", look.quiet)
+            line.append(f"{number:,}", style if number else look.quiet)
+        return line
+
+    def _packet(self) -> Text:
+        look, packet = self.look, self._conductor.engine.last_packet
+        line = Text()
+        if self._failed and (self._last is None or self._failed.seq >= self._last.seq):
+            where = f" line {self._failed.line}" if self._failed.line else ""
+            line.append(
+                plain(f"✗ {self._failed.snippet}.rb{where}: {self._failed.problem}"),
+                look.severity[Severity.ERROR],
+            )
+        elif packet and self._last:
+            event = self._last.event
+            times = f" ×{self._last.count}" if self._last.count > 1 else ""
+            line.append(f"{packet.address} {packet.size:,} B  ", look.quiet)
+            line.append(f"{self._last.snippet}.rb", look.plain)
+            line.append(plain(f"  {event.namespace}/{event.pod} {event.kind.words}{times}"), look.quiet)
+        return line
