@@ -39,7 +39,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks
 
 picture: $(VENV)/.dev
-	$(BIN)/python docs/picture.py
+	PYTHONPATH=tests $(BIN)/python docs/picture.py
 
 clean:
 	rm -rf $(VENV) build dist .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -83,19 +83,14 @@ ACTIONS = (
     Action(Pane.MIXER, "unity", "0", "fader to unity, 0 dB", "unity"),
     Action(Pane.MIXER, "clear_solos", "x", "clear all solos", "unsolo"),
     Action(Pane.SNIPPET, "leave", "escape", "back to the event log", "events"),
-    Action(
-        Pane.ANYWHERE, "play", "alt+r,ctrl+r", "play the pane's text for the selected event", "play", True
-    ),
     Action(Pane.ANYWHERE, "help", "question_mark,f1", "this help", "help"),
     Action(Pane.ANYWHERE, "quit", "q", "quit", "quit"),
     Action(Pane.ANYWHERE, "quit", "ctrl+q", "quit, from the editor too", "", True),
-    Action(
-        Pane.ANYWHERE, "play", "alt+r,ctrl+r", "play the pane's text for the selected event", "play", True
-    ),
+    Action(Pane.ANYWHERE, "play", "alt+r,ctrl+r", "play the text for the selected event", "play", True),
     Action(Pane.ANYWHERE, "save", "ctrl+s", "save the snippet", "save", True),
     Action(Pane.ANYWHERE, "stop_sound", "alt+s", "stop all sound", "stop", True),
-    Action(Pane.ANYWHERE, "next_pane(1)", "tab", "to the next pane", "pane"),
-    Action(Pane.ANYWHERE, "next_pane(-1)", "shift+tab", "to the pane before"),
+    Action(Pane.ANYWHERE, "focus_next", "tab", "to the next pane", "pane"),
+    Action(Pane.ANYWHERE, "focus_previous", "shift+tab", "to the pane before"),
     Action(Pane.ANYWHERE, "command_palette", "colon,ctrl+p", "find a command or a snippet", "commands"),
     Action(Pane.ANYWHERE, "packet", "p", "read the last packet that was sent", "packet"),
     Action(Pane.ANYWHERE, "light", "", "colours for a dark or a bright room"),

@@ -236,8 +236,17 @@ class Console(App[None], Listener):
 
     # Actions of the whole console.
 
-    def action_next_pane(self, step: int) -> None:
-        """To the next pane, in the order log, mixer, snippet."""
+    def action_focus_next(self) -> None:
+        """To the next pane."""
+        self._step(1)
+
+    def action_focus_previous(self) -> None:
+        """To the pane before."""
+        self._step(-1)
+
+    def _step(self, step: int) -> None:
+        if len(self.screen_stack) > 1:
+            return
         panes: list[Widget] = [self._events.log_view, self._mixer, self._snippet]
         here = next((number for number, pane in enumerate(panes) if pane.has_focus), 0)
         self._enter(panes[(here + step) % len(panes)])

@@ -24,7 +24,7 @@ class HeaderBar(Widget):
         super().__init__(id="header")
         self.look = look
         self._conductor = conductor
-        self._healths: deque[float] = deque(maxlen=16)
+        self._healths = deque([1.0] * 16, maxlen=16)
 
     def tick(self) -> None:
         """Another second has passed."""
@@ -44,7 +44,8 @@ class HeaderBar(Widget):
             style = look.severity[Severity.WARNING] if connection.link is Link.RECONNECTING else look.quiet
             line.append(plain(f"▸ {connection.link.value} {connection.detail}"), style)
         line.append(f"   {words(health)} ", look.health(health))
-        line.append("".join(_BARS[round((1 - h) * (len(_BARS) - 1))] for h in self._healths), look.quiet)
+        seconds = list(self._healths)[-16 if self.size.width >= 100 else -8 :]
+        line.append("".join(_BARS[round((1 - h) * (len(_BARS) - 1))] for h in seconds), look.quiet)
         line.append(f"   {self._conductor.theme.name}", look.quiet)
         clock = datetime.now().strftime("%H:%M:%S")
         line.truncate(max(0, self.size.width - len(clock) - 2), overflow="ellipsis", pad=True)

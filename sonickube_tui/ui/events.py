@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import ClassVar
 
 from rich.segment import Segment
 from textual.app import ComposeResult
+from textual.binding import Binding
 from textual.containers import Vertical
 from textual.events import Click, Resize
 from textual.geometry import Region, Size
@@ -179,7 +181,7 @@ class EventLog(ScrollView, can_focus=True, inherit_bindings=False):
         time = time if width >= _WIDE else time[:8]
         fixed = 1 + len(time) + 1 + 1 + 1 + _MARK + _KIND + 1 + _FATE + 1
         room = max(18, width - fixed)
-        namespace = min(20, max(6, room * 24 // 100))
+        namespace = min(20, max(9, room * 24 // 100))
         pod = min(42, max(8, room * 47 // 100))
         reason = room - namespace - pod
         times = f" ×{entry.count}" if entry.count > 1 else ""
@@ -203,20 +205,14 @@ class EventLog(ScrollView, can_focus=True, inherit_bindings=False):
 class FilterInput(Input):
     """Where the filter is typed; Enter keeps it, Esc is rid of it."""
 
-    class Closed(Message):
-        """Typing is over."""
+    BINDINGS: ClassVar = [Binding("escape", "drop", "no filter", show=False)]
 
-        def __init__(self, *, clear: bool) -> None:
-            super().__init__()
-            self.clear = clear
+    class Dropped(Message):
+        """The filter is no longer wanted."""
 
-    def key_enter(self) -> None:
-        """Keep the filter."""
-        self.post_message(self.Closed(clear=False))
-
-    def key_escape(self) -> None:
-        """Drop the filter."""
-        self.post_message(self.Closed(clear=True))
+    def action_drop(self) -> None:
+        """Ask to be rid of the filter."""
+        self.post_message(self.Dropped())
 
 
 class EventPane(Vertical):
@@ -260,9 +256,14 @@ class EventPane(Vertical):
         message.stop()
         self.log_view.filter(message.value)
 
-    def on_filter_input_closed(self, message: FilterInput.Closed) -> None:
-        """Back to the log."""
-        self._close(clear=message.clear)
+    def on_input_submitted(self, message: Input.Submitted) -> None:
+        """Keep the filter and go back to the log."""
+        message.stop()
+        self._close(clear=False)
+
+    def on_filter_input_dropped(self) -> None:
+        """Show all events again and go back to the log."""
+        self._close(clear=True)
 
     def _close(self, *, clear: bool) -> None:
         if clear:

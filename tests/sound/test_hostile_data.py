@@ -170,7 +170,7 @@ def test_a_snippet_arrives_as_it_was_written(sonic_pi: SonicPiServer, trap: str)
         ("x = Class.new(StandardError) { def message; nil; end }\nraise x", "#<Class:", "", 2),
         ("raise 'long' * 1000", "RuntimeError", "long" * 100, 1),
         ("x = 1\ndef deep; deep; end\ndeep", "SystemStackError", "stack level too deep", 2),
-        ("# ring = 1", "SonicPi::PreParser::PreParseError", "You attempted to use", 0),
+        ("# ring = 1", "SonicPi::PreParser::PreParseError", "You may not use", 0),
         ("play 60\nexit", "SystemExit", "exit", 2),
     ],
 )

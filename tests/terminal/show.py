@@ -1,0 +1,56 @@
+"""The console on a few events that are always the same, for pictures that can be compared."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from sonickube_tui.event import Connection, Event, Kind, Link
+from sonickube_tui.music.health import Health
+from sonickube_tui.music.mixer import Channel, Mixer
+from sonickube_tui.music.snippets import Library
+from sonickube_tui.music.theme import read_theme
+from sonickube_tui.ui import app
+
+from players import ROOT, Notebook, PaperEngine, conductor, event, score
+
+
+def story() -> AsyncIterator[Event | Connection]:
+    """A few moments of a cluster."""
+    cart, ledger, index = "cart-7f9c6d5b48-x2j4q", "ledger-0", "index-3"
+    missing = 'rpc error: code = NotFound desc = failed to pull image "images.local/index:9": not found'
+    return score(
+        Connection(at=0, cluster="prod-eu", link=Link.WATCHING, pods=412),
+        event(Kind.CREATED, "shop", cart),
+        event(Kind.SCHEDULED, "shop", cart, message="on node-a"),
+        event(Kind.STARTED, "shop", cart, message="app"),
+        event(Kind.READY, "shop", cart),
+        event(Kind.CRASHED, "payments", ledger, reason="Error", message="container app ended with code 1"),
+        event(Kind.CRASH_LOOP, "payments", ledger, reason="CrashLoopBackOff", restarts=4),
+        event(Kind.OOM_KILLED, "batch", "nightly-29412-x2j4q", reason="OOMKilled"),
+        event(Kind.IMAGE_FAILED, "search", index, reason="ErrImagePull", message=missing),
+        event(Kind.UNREADY, "kube-system", "coredns-5d78c9869d-4xkqp", reason="ContainersNotReady"),
+        event(Kind.TERMINATING, "shop", cart),
+    )
+
+
+if __name__ == "__main__":
+    name, *options = sys.argv[1:]
+    mixer = Mixer((Channel("batch", gain_db=-3.0), Channel("search", gain_db=-18.0, muted=True)))
+    desk = conductor(
+        PaperEngine(),
+        Notebook(),
+        theme=read_theme(ROOT / "themes" / f"{name}.toml"),
+        library=Library([ROOT / "snippets" / name]),
+        mixer=mixer,
+    )
+    desk.health = Health(half_life=1e9)  # Nobody recovers while the picture is taken.
+    app.run(
+        desk,
+        story(),
+        save_to=Path(tempfile.gettempdir()),
+        keep_mix=lambda: None,
+        light="light" in options,
+    )
