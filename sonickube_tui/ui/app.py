@@ -34,8 +34,11 @@ from sonickube_tui.ui.look import Look, duration, screen_theme
 from sonickube_tui.ui.mixer import MixerPanel
 from sonickube_tui.ui.snippet import SnippetPane, Verdict, write
 
-FRAME = 0.05
-"""Seconds between two drawings: what comes faster is drawn together."""
+FRAME = 0.1
+"""Seconds between two drawings of the log: what comes faster is drawn together."""
+
+GLANCE = 0.2
+"""Seconds between two drawings of meters and numbers, which nobody reads faster."""
 
 SMALLEST = (80, 24)
 """Columns and rows below which the panes cannot be read."""
@@ -122,7 +125,8 @@ class Console(App[None], Listener):
         self._events.log_view.focus()
         if snippet := self.conductor.library.pick(self.conductor.theme, Kind.READY):
             self._snippet.open(snippet.name, snippet.text)
-        self.set_interval(FRAME, self._draw)
+        self.set_interval(FRAME, self._events.flush)
+        self.set_interval(GLANCE, self._glance)
         self.set_interval(1.0, self._tick)
         if self._seconds is not None:
             self.set_timer(self._seconds, self.exit)
@@ -148,8 +152,7 @@ class Console(App[None], Listener):
         least = "x".join(map(str, SMALLEST))
         self.query_one("#too-small", Static).update(f"SonicKube needs {least}; this is {width}x{height}")
 
-    def _draw(self) -> None:
-        self._events.flush()
+    def _glance(self) -> None:
         self._mixer.flush()
         self._sender.flush()
 
