@@ -20,7 +20,7 @@ def resident() -> tuple[float, float]:
     return tuple(int(fields[name].split()[0]) / 1024 for name in ("VmRSS", "VmHWM"))  # type: ignore[return-value]
 
 
-async def headless(api: str, sonic_pi: str, events: int, voices_per_second: float) -> dict[str, float]:
+async def headless(api: str, sonic_pi: str, events: int, onsets_per_second: float) -> dict[str, float]:
     """The whole headless path, from watch to stdout and Sonic Pi, until `events` are in."""
     from sonickube_tui import headless as without_screen
     from sonickube_tui.assemble import theme_folders
@@ -28,8 +28,8 @@ async def headless(api: str, sonic_pi: str, events: int, voices_per_second: floa
     from sonickube_tui.cluster.source import follow
     from sonickube_tui.conductor import Conductor
     from sonickube_tui.engine.address import parse_address
-    from sonickube_tui.engine.sonic_pi import SonicPi
-    from sonickube_tui.music.merging import Merger
+    from sonickube_tui.engine.sonic_pi import SonicPi, Ways
+    from sonickube_tui.music.merging import WINDOW, Merger
     from sonickube_tui.music.snippets import Library
     from sonickube_tui.music.theme import load_theme
     from sonickube_tui.settings import shipped
@@ -37,8 +37,8 @@ async def headless(api: str, sonic_pi: str, events: int, voices_per_second: floa
     conductor = Conductor(
         theme=load_theme("classic", theme_folders()),
         library=Library([shipped("snippets") / "classic"]),
-        engine=SonicPi(parse_address(sonic_pi)),
-        merger=Merger(voices_per_second),
+        engine=SonicPi(Ways(named=parse_address(sonic_pi))),
+        merger=Merger(onsets_per_second, window=0.0 if onsets_per_second > 1_000 else WINDOW),
     )
     result: dict[str, float] = {}
 

@@ -9,15 +9,14 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
+from sonic_pi import SonicPiServer, missing
 from sonickube_tui import assemble, settings
 from sonickube_tui.conductor import Conductor
 from sonickube_tui.engine.base import Engine, Silence
-from sonickube_tui.engine.sonic_pi import SonicPi
+from sonickube_tui.engine.sonic_pi import SonicPi, Ways
 from sonickube_tui.music.snippets import Library
 from sonickube_tui.music.theme import load_theme
 from sonickube_tui.ui.app import Console
-
-from sonic_pi import SonicPiServer, missing
 
 ROOT = Path(__file__).parent.parent
 
@@ -57,7 +56,7 @@ def main() -> None:
             print(f"{lack}; the picture is of a silent console", file=sys.stderr)
             engine: Engine = Silence("The sound is off.")
         else:
-            engine = SonicPi(stack.enter_context(SonicPiServer()).address)
+            engine = SonicPi(Ways(named=stack.enter_context(SonicPiServer()).address))
         svg = asyncio.run(paint(engine))
     # Fonts from elsewhere would make a reader's browser ask for them; any monospaced one will do.
     svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)

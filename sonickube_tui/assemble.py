@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -13,13 +13,15 @@ from pathlib import Path
 from sonickube_tui.conductor import Conductor
 from sonickube_tui.engine.address import parse_address
 from sonickube_tui.engine.base import Engine, Silence
-from sonickube_tui.engine.sonic_pi import SonicPi
+from sonickube_tui.engine.boot import Installation, installations
+from sonickube_tui.engine.sonic_pi import SonicPi, Ways
 from sonickube_tui.errors import UserError
 from sonickube_tui.event import Connection, Event
 from sonickube_tui.music.merging import Merger
+from sonickube_tui.music.mixer import Mixer
 from sonickube_tui.music.snippets import Library
 from sonickube_tui.music.theme import load_theme
-from sonickube_tui.settings import Settings, config_folder, shipped
+from sonickube_tui.settings import Settings, config_folder, shipped, state_folder
 from sonickube_tui.state import load_mix, mix_file, save_mix
 
 Stream = AsyncIterator[Event | Connection]
@@ -74,11 +76,14 @@ def play(settings: Settings, stream: Stream, *, headless: bool, seconds: float |
     if not headless and not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         raise UserError("the console needs a terminal; without one, use --headless")
     own = _own_snippets(settings)
+    theme = load_theme(settings.theme, theme_folders())
     conductor = Conductor(
-        theme=load_theme(settings.theme, theme_folders()),
+        theme=theme,
         library=Library([shipped("snippets") / settings.theme, own]),
         engine=_engine(settings),
-        merger=Merger(settings.voices_per_second),
+        mixer=Mixer(dim_db=settings.dim_db),
+        merger=Merger(settings.onsets_per_second, theme.window),
+        voices=settings.voices,
     )
     source = _with_its_mix(conductor, stream)
     if headless:
@@ -103,7 +108,7 @@ async def _with_its_mix(conductor: Conductor, stream: Stream) -> Stream:
     known = False
     async for item in stream:
         if isinstance(item, Connection) and not known:
-            conductor.mixer = load_mix(mix_file(item.cluster))
+            conductor.mixer = load_mix(mix_file(item.cluster), conductor.mixer.dim_db)
             known = True
         yield item
 
@@ -122,7 +127,30 @@ def _own_snippets(settings: Settings) -> Path:
 
 
 def _engine(settings: Settings) -> Engine:
-    address = parse_address(settings.sonic_pi) if settings.sonic_pi else None
     if settings.engine == "silent":
         return Silence("The sound is off, as the engine setting says.")
-    return SonicPi(address, required=settings.engine == "sonic-pi")
+    named = parse_address(settings.sonic_pi) if settings.sonic_pi else None
+    if named and not named.loopback and not settings.allow_remote:
+        raise UserError(
+            f"Sonic Pi at {named} is another machine: snippets are code that runs there with all rights of "
+            "its user, and anyone on the way can change them; if that is meant, add --allow-remote"
+        )
+    return SonicPi(
+        Ways(
+            named=named,
+            running=settings.engine in ("auto", "sonic-pi"),
+            bridge=settings.engine == "bridge",
+            installed=_installed(settings) if not named and settings.engine in ("auto", "boot") else (),
+            audio=settings.audio,
+            folder=state_folder() / "sonic-pi",
+            required=settings.engine in ("sonic-pi", "boot"),
+        )
+    )
+
+
+def _installed(settings: Settings) -> Sequence[Installation]:
+    app = Path(settings.sonic_pi_app).expanduser() if settings.sonic_pi_app else None
+    found = installations(app)
+    if settings.engine == "boot" and not found:
+        raise UserError("no Sonic Pi is installed in the usual places; name its folder with --sonic-pi-app")
+    return found

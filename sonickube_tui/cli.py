@@ -62,8 +62,21 @@ _common_flags = _flags(
     ),
     click.option(
         "--engine",
-        type=click.Choice(["auto", "sonic-pi", "silent"]),
-        help="auto: Sonic Pi when one answers; sonic-pi: end without one; silent: no sound.",
+        type=click.Choice(["auto", "sonic-pi", "boot", "bridge", "silent"]),
+        help="auto: a Sonic Pi that runs, or else one that is installed; sonic-pi: end when none runs; "
+        "boot: start one; bridge: through five lines pasted into Sonic Pi; silent: no sound.",
+    ),
+    click.option("--sonic-pi-app", metavar="DIR", help="Where Sonic Pi is installed, to start it."),
+    click.option(
+        "--audio",
+        type=click.Choice(["auto", "dummy"]),
+        help="dummy: start Sonic Pi without sound hardware (jack's dummy driver).",
+    ),
+    click.option(
+        "--allow-remote",
+        is_flag=True,
+        default=None,
+        help="Let --sonic-pi be another machine; snippets run there.",
     ),
     click.option("--headless", is_flag=True, help="No screen: a JSON object for each event on stdout."),
     click.option(

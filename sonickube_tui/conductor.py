@@ -6,7 +6,8 @@ import asyncio
 import statistics
 import time
 from collections import Counter, deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
+from contextlib import suppress
 from enum import StrEnum
 
 import msgspec
@@ -19,6 +20,7 @@ from sonickube_tui.engine.base import (
     Lost,
     PacketTooLarge,
     Report,
+    Said,
     Started,
     Status,
 )
@@ -29,6 +31,12 @@ from sonickube_tui.music.mixer import Mixer
 from sonickube_tui.music.snippets import Change, Library
 from sonickube_tui.music.theme import Theme
 from sonickube_tui.music.voice import Voice
+
+VOICES = 32
+"""How many voices may sound at once: ten onsets a second, of some three seconds each."""
+
+LOG_LINES = 500
+"""Lines of the engine's log that are kept."""
 
 
 class Fate(StrEnum):
@@ -44,13 +52,19 @@ class Fate(StrEnum):
 
 
 class Heard(StrEnum):
-    """What the engine reported of a voice that was sent."""
+    """What became of a voice that was sent, as the engine reported it or as we did it."""
 
     NOTHING = ""
     STARTED = "started"
     DONE = "done"
     FAILED = "failed"
     LOST = "lost"
+    STOPPED = "stopped"
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing more is expected of it."""
+        return self in (Heard.DONE, Heard.FAILED, Heard.LOST, Heard.STOPPED)
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -93,6 +107,9 @@ class Listener:
     def snippet_changed(self, change: Change) -> None:
         """A snippet's file was saved, made or deleted."""
 
+    def said(self, said: Said) -> None:
+        """The engine wrote something into its log."""
+
 
 class _Sounding(msgspec.Struct):
     """A voice that the engine has and that may still sound."""
@@ -100,6 +117,7 @@ class _Sounding(msgspec.Struct):
     entry: Entry
     voice: Voice
     job: int | None = None
+    stopped: bool = False
 
 
 class Conductor:
@@ -116,6 +134,7 @@ class Conductor:
         engine: Engine,
         mixer: Mixer | None = None,
         merger: Merger | None = None,
+        voices: int = VOICES,
         listener: Listener | None = None,
     ) -> None:
         self.theme = theme
@@ -130,24 +149,34 @@ class Conductor:
         self.heard: Counter[Heard] = Counter()
         self.activity: dict[str, tuple[float, Severity]] = {}
         """When a channel last sounded (monotonic seconds), and the severity of what did."""
-        self._merger = Merger() if merger is None else merger
+        self.log: deque[Said] = deque(maxlen=LOG_LINES)
+        """What the engine said last, as far as its log is ours to hear."""
+        self._merger = Merger(window=theme.window) if merger is None else merger
+        self._onsets_per_second = self._merger.onsets_per_second
+        self._most_voices = voices
         self._waiting: dict[int, Entry] = {}
         self._sounding: dict[int, _Sounding] = {}
         self._round_trips: deque[float] = deque(maxlen=100)
-        self._voices = 0
+        self._sent = 0
         self._auditions = 0
         self._wake = asyncio.Event()
         self._engine_known = asyncio.Event()
 
     @property
     def round_trip(self) -> float | None:
-        """Median seconds from sending to the first report, over the last hundred voices."""
-        return statistics.median(self._round_trips) if self._round_trips else None
+        """Median seconds from sending to the first report, over the last ten voices."""
+        return statistics.median(list(self._round_trips)[-10:]) if self._round_trips else None
+
+    @property
+    def late(self) -> bool:
+        """Whether the round trip has risen: to over 50 ms, and to three times what it was."""
+        trip = self.round_trip
+        return trip is not None and trip > 0.05 and trip > 3 * statistics.median(self._round_trips)
 
     @property
     def sounding(self) -> int:
         """How many voices may sound now."""
-        return len(self._sounding)
+        return sum(not sounding.stopped for sounding in self._sounding.values())
 
     def cluster_health(self) -> float:
         """The cluster's health now, 0 to 1."""
@@ -173,6 +202,9 @@ class Conductor:
             for job in done:
                 job.result()
         finally:
+            # What a snippet loops would sound for ever.
+            with suppress(OSError):
+                self._stop(self._sounding.values())
             for job in jobs:
                 job.cancel()
             await asyncio.gather(*jobs, return_exceptions=True)
@@ -216,17 +248,35 @@ class Conductor:
         self._auditions -= 1
         self._play(Entry(seq=self._auditions, event=event, snippet=name), text, level=1.0)
 
-    def stop_sound(self) -> None:
-        """Silence everything of ours that sounds, and forget what waits."""
-        self.engine.stop([s.job for s in self._sounding.values() if s.job is not None])
-        self._give_up(self._merger.drain(), "stopped")
+    def stop_sound(self, namespace: str | None = None) -> None:
+        """Silence all of ours that sounds, or all of one namespace, and forget what waits."""
+        self._stop(
+            sounding
+            for sounding in self._sounding.values()
+            if namespace is None or sounding.entry.event.namespace == namespace
+        )
+        self._give_up(self._merger.drain(namespace), "stopped")
+
+    def _stop(self, soundings: Iterable[_Sounding]) -> None:
+        stopping = [sounding for sounding in soundings if not sounding.stopped]
+        self.engine.stop([sounding.job for sounding in stopping if sounding.job is not None])
+        for sounding in stopping:
+            sounding.stopped = True
+            if not sounding.entry.heard.final:
+                self._hear(sounding, Heard.STOPPED)
 
     def remix(self) -> None:
         """Let what sounds already follow the mixer."""
         self.engine.set_levels({s.job: self._level(s) for s in self._sounding.values() if s.job is not None})
 
+    def dim(self) -> None:
+        """Lower all but what is critical, or raise it again."""
+        self.mixer.dimmed = not self.mixer.dimmed
+        self.remix()
+
     def _level(self, sounding: _Sounding) -> float:
-        return 1.0 if sounding.entry.seq < 0 else self.mixer.level(sounding.entry.event.namespace)
+        event = sounding.entry.event
+        return 1.0 if sounding.entry.seq < 0 else self.mixer.level(event.namespace, event.severity)
 
     def _settle(self, entry: Entry, fate: Fate, **changes: object) -> Entry:
         entry = msgspec.structs.replace(entry, fate=fate, **changes)
@@ -249,9 +299,11 @@ class Conductor:
         """Send the batch whose turn it is, and give up on those whose time is over."""
         now = time.monotonic()
         self._give_up(self._merger.expire(now), "waited too long for its turn")
-        batch = self._merger.take(now)
-        if batch is None:
+        turn = self._merger.take(now)
+        if turn is None:
             return
+        batch = turn.batch
+        self._give_up(turn.overtaken, f"overtaken by {batch.event.kind.words}")
         entry = self._waiting.pop(batch.seq)
         namespace = entry.event.namespace
         snippet = self.library.get(entry.snippet)
@@ -259,13 +311,29 @@ class Conductor:
             self._settle(entry, Fate.MUTED, count=batch.count)
         elif snippet is None:
             self._settle(entry, Fate.DROPPED, count=batch.count, problem=f"{entry.snippet}.rb is gone")
+        elif not self._make_room(batch.event.severity):
+            self._settle(entry, Fate.DROPPED, count=batch.count, problem="more urgent voices sound")
         else:
             self._send(msgspec.structs.replace(entry, count=batch.count), snippet.text)
+
+    def _make_room(self, severity: Severity) -> bool:
+        """Steal the oldest of the least severe voices when too many sound; whether there is room now."""
+        if self.sounding < self._most_voices:
+            return True
+        weaker = [
+            sounding
+            for sounding in self._sounding.values()
+            if not sounding.stopped and sounding.entry.event.severity.rank <= severity.rank
+        ]
+        if not weaker:
+            return False
+        self._stop([min(weaker, key=lambda s: (s.entry.event.severity.rank, s.voice.id))])
+        return True
 
     def _send(self, entry: Entry, text: str) -> None:
         namespace = entry.event.namespace
         try:
-            voice = self._play(entry, text, self.mixer.level(namespace))
+            voice = self._play(entry, text, self.mixer.level(namespace, entry.event.severity))
         except (PacketTooLarge, OSError) as error:
             self._settle(entry, Fate.DROPPED, problem=str(error))
             return
@@ -274,7 +342,7 @@ class Conductor:
 
     def _play(self, entry: Entry, text: str, level: float) -> int:
         voice = Voice(
-            id=self._voices + 1,
+            id=self._sent + 1,
             event=entry.event,
             snippet=entry.snippet,
             count=entry.count,
@@ -283,15 +351,19 @@ class Conductor:
             tempo=self.theme.tempo,
         )
         self.engine.play(voice, text)
-        self._voices = voice.id
+        self._sent = voice.id
         self._sounding[voice.id] = _Sounding(entry, voice)
         return voice.id
 
-    def _give_up(self, batches: list[Batch], why: str) -> None:
+    def _give_up(self, batches: Iterable[Batch], why: str) -> None:
         for batch in batches:
             self._settle(self._waiting.pop(batch.seq), Fate.DROPPED, count=batch.count, problem=why)
 
     def _report(self, report: Report) -> None:
+        if isinstance(report, Said):
+            self.log.append(report)
+            self.listener.said(report)
+            return
         sounding = self._sounding.get(report.voice)
         if sounding is None:
             return
@@ -299,13 +371,17 @@ class Conductor:
             case Started(job=job, after=after):
                 sounding.job = job
                 self._round_trips.append(after)
+                if sounding.stopped:
+                    self.engine.stop([job])
+                    return
                 if (level := self._level(sounding)) != sounding.voice.level:
                     self.engine.set_levels({job: level})
                 self._hear(sounding, Heard.STARTED, after=after)
             case Done():
-                self._hear(sounding, Heard.DONE)
+                if not sounding.entry.heard.final:
+                    self._hear(sounding, Heard.DONE)
             case Failed(error=error, message=message, line=line):
-                problem = message if error == "SyntaxError" else f"{error}: {message}"
+                problem = message if error in ("", "SyntaxError") else f"{error}: {message}"
                 self._hear(sounding, Heard.FAILED, problem=problem.strip().split("\n")[0], line=line)
             case Lost():
                 del self._sounding[report.voice]
@@ -320,7 +396,13 @@ class Conductor:
 
     def _engine_changed(self, status: Status) -> None:
         self._engine_known.set()
+        self._merger.onsets_per_second = min(
+            self._onsets_per_second, status.ceiling / 2 if status.ceiling else self._onsets_per_second
+        )
         if not status.sounding:
+            for sounding in self._sounding.values():
+                if not sounding.entry.heard.final:
+                    self._hear(sounding, Heard.LOST, problem="Sonic Pi is gone")
             self._sounding.clear()
         severity = Severity.OK if status.sounding else Severity.WARNING
         if text := status.name if status.sounding else status.advice:

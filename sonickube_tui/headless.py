@@ -15,23 +15,41 @@ from typing import BinaryIO
 import msgspec
 
 from sonickube_tui.conductor import Conductor, Entry, Fate, Heard, Listener, Notice
+from sonickube_tui.engine.base import Said
 from sonickube_tui.event import Connection, Event, Kind, Link
 from sonickube_tui.music.snippets import Change
 
 
 class _Printer(Listener):
-    """Writes an event once its fate is known; what the engine reports later is in the summary."""
+    """Writes an event once nothing more is expected of it: its fate, and what became of its voice."""
 
-    def __init__(self, out: BinaryIO, closed: asyncio.Event) -> None:
+    def __init__(self, conductor: Conductor, out: BinaryIO, closed: asyncio.Event) -> None:
+        self._conductor = conductor
         self._out = out
         self._closed = closed
         self._link: tuple[Link, str] | None = None
+        self._sounding: dict[int, Entry] = {}
         self.kinds: Counter[Kind] = Counter()
 
     def entry(self, entry: Entry) -> None:
         if entry.heard is Heard.FAILED:
             _say(f"#{entry.seq} {entry.snippet}.rb failed at line {entry.line}: {entry.problem}")
-        if entry.fate is Fate.WAITING or entry.heard is not Heard.NOTHING or self._closed.is_set():
+        if entry.fate is Fate.SENT and not entry.heard.final:
+            self._sounding[entry.seq] = entry
+        elif entry.fate is Fate.SENT:
+            # A thread of the snippet may fail after its end: that is told above, and the line is out.
+            if self._sounding.pop(entry.seq, None) is not None:
+                self._write(entry)
+        elif entry.fate is not Fate.WAITING:
+            self._write(entry)
+
+    def finish(self) -> None:
+        """Write those whose voices still sound."""
+        for entry in self._sounding.values():
+            self._write(entry)
+
+    def _write(self, entry: Entry) -> None:
+        if self._closed.is_set():
             return
         self.kinds[entry.event.kind] += 1
         try:
@@ -51,6 +69,11 @@ class _Printer(Listener):
 
     def notice(self, notice: Notice) -> None:
         _say(notice.text)
+        if self._conductor.engine.status.paste:
+            _say(f"\n\n{self._conductor.engine.status.paste}")
+
+    def said(self, said: Said) -> None:
+        _say(f"Sonic Pi: {said.text}")
 
     def snippet_changed(self, change: Change) -> None:
         _say(change.message)
@@ -76,6 +99,10 @@ def _line(entry: Entry) -> dict[str, object]:
         "count": entry.count,
         "snippet": entry.snippet,
         "fate": entry.fate,
+        "heard": entry.heard,
+        "after_ms": round(1000 * entry.after, 1),
+        "problem": entry.problem,
+        "line": entry.line,
     }
 
 
@@ -87,7 +114,7 @@ async def run(
     Raises what the source raises; the summary is printed in any case.
     """
     stop = asyncio.Event()
-    printer = conductor.listener = _Printer(sys.stdout.buffer, stop)
+    printer = conductor.listener = _Printer(conductor, sys.stdout.buffer, stop)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         with suppress(NotImplementedError):  # Windows has no signal handlers on its loop.
@@ -103,6 +130,7 @@ async def run(
         stopped.cancel()
         playing.cancel()
         await asyncio.gather(playing, stopped, return_exceptions=True)
+        printer.finish()
         _say(_summary(conductor, printer.kinds, time.monotonic() - began))
 
 

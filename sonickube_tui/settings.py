@@ -15,7 +15,7 @@ import platformdirs
 
 from sonickube_tui.errors import UserError
 
-EngineName = Literal["auto", "sonic-pi", "silent"]
+EngineName = Literal["auto", "sonic-pi", "boot", "bridge", "silent"]
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -29,7 +29,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     snippets: str | None = None
     sonic_pi: str | None = None
     engine: EngineName = "auto"
-    voices_per_second: Annotated[float, msgspec.Meta(gt=0, le=100)] = 20.0
+    sonic_pi_app: str | None = None
+    audio: Literal["auto", "dummy"] = "auto"
+    allow_remote: bool = False
+    onsets_per_second: Annotated[float, msgspec.Meta(gt=0, le=100)] = 10.0
+    voices: Annotated[int, msgspec.Meta(ge=1, le=500)] = 32
+    dim_db: Annotated[float, msgspec.Meta(ge=-48, le=0)] = -12.0
     light: bool = False
 
 

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import msgspec
 
 from sonickube_tui.errors import UserError
-from sonickube_tui.music.mixer import Channel, Mixer
+from sonickube_tui.music.mixer import DIM_DB, Channel, Mixer
 from sonickube_tui.settings import state_folder
 
 
@@ -17,12 +17,12 @@ def mix_file(cluster: str) -> Path:
     return state_folder() / "mix" / f"{quote(cluster, safe='@ ')}.json"
 
 
-def load_mix(file: Path) -> Mixer:
+def load_mix(file: Path, dim_db: float = DIM_DB) -> Mixer:
     """The mix that was kept, or a fresh one. Raises UserError when the file is not a mix."""
     try:
-        return Mixer(msgspec.json.decode(file.read_bytes(), type=tuple[Channel, ...]))
+        return Mixer(msgspec.json.decode(file.read_bytes(), type=tuple[Channel, ...]), dim_db=dim_db)
     except FileNotFoundError:
-        return Mixer()
+        return Mixer(dim_db=dim_db)
     except (OSError, ValueError) as error:
         raise UserError(
             f"the mix in {file} cannot be read ({error}); move it away to begin a new one"

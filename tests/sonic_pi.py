@@ -7,7 +7,6 @@ Knows nothing of pytest: the tests, the benchmarks and the README's picture use 
 from __future__ import annotations
 
 import os
-import random
 import shutil
 import signal
 import socket
@@ -24,7 +23,9 @@ from typing import Any, Self
 import msgspec
 import numpy as np
 from pythonosc.osc_message_builder import build_msg
+
 from sonickube_tui.engine.address import Address
+from sonickube_tui.engine.boot import free_ports
 from sonickube_tui.engine.osc import pack_code, unpack
 from sonickube_tui.music.render import Reply, render_hello
 
@@ -160,7 +161,7 @@ class SonicPiServer:
             self.home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sonic-pi-")))
             gui = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
             gui.bind(("127.0.0.1", 0))
-            server, scsynth, *others = _free_ports(8)
+            server, scsynth, *others = free_ports(8)
             ports = [server, gui.getsockname()[1], scsynth, scsynth, *others]
             self.address = Address("127.0.0.1", server)
             logs = self.home / ".sonic-pi" / "log"
@@ -288,17 +289,3 @@ def _running(command: list[str], environment: dict[str, str], log: Path) -> Any:
 
 def _succeeds(program: str, environment: dict[str, str]) -> bool:
     return subprocess.run([program], env=environment, capture_output=True, timeout=30).returncode == 0
-
-
-def _free_ports(count: int) -> list[int]:
-    """UDP ports below those that systems give away by themselves, so that they stay free until used."""
-    first = random.randrange(20_000, 30_000)
-    with ExitStack() as stack:
-        found: list[int] = []
-        while len(found) < count:
-            probe = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
-            with suppress(OSError):
-                probe.bind(("127.0.0.1", first))
-                found.append(first)
-            first += 1
-        return found

@@ -18,7 +18,7 @@ from command import command, environment, sonickube
 
 FIELDS = {
     "seq", "at", "cluster", "namespace", "pod", "kind", "severity", "reason", "message", "count", "snippet",
-    "fate",
+    "fate", "heard", "after_ms", "problem", "line",
 }  # fmt: skip
 
 

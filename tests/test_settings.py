@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from sonickube_tui.errors import UserError
 from sonickube_tui.settings import Settings, load
 
@@ -20,13 +21,13 @@ def test_each_layer_hides_the_one_before(tmp_path: Path) -> None:
     settings = load(
         {"theme": "flag", "selector": None, "namespaces": ()},
         file,
-        environ={"SONICKUBE_THEME": "env", "SONICKUBE_SELECTOR": "env", "SONICKUBE_VOICES_PER_SECOND": "5"},
+        environ={"SONICKUBE_THEME": "env", "SONICKUBE_SELECTOR": "env", "SONICKUBE_ONSETS_PER_SECOND": "5"},
     )
     assert settings.theme == "flag"
     assert settings.selector == "env"
     assert settings.engine == "silent"
     assert settings.namespaces == ("a", "b")
-    assert settings.voices_per_second == 5.0
+    assert settings.onsets_per_second == 5.0
 
 
 def test_a_list_in_the_environment_is_parted_by_commas(tmp_path: Path) -> None:
@@ -45,7 +46,7 @@ def test_a_list_in_the_environment_is_parted_by_commas(tmp_path: Path) -> None:
         ("colour = 1", r"config\.toml: unknown key 'colour'; it can be: context, kubeconfig, "),
         ("theme = 3", r"config\.toml: theme: Expected `str`, got `int`, not 3"),
         ('engine = "loud"', r"config\.toml: engine: Invalid enum value 'loud', not 'loud'"),
-        ("voices_per_second = 0", r"config\.toml: voices_per_second: .* > 0"),
+        ("onsets_per_second = 0", r"config\.toml: onsets_per_second: .* > 0"),
         ("theme = zen", r"config\.toml is not TOML: .*line 1"),
     ],
 )

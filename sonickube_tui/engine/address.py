@@ -1,30 +1,29 @@
-"""Where a Sonic Pi may be listening: what the user named, what its logs say, where it always was."""
+"""How a Sonic Pi is addressed, and what the user may write for it."""
 
 from __future__ import annotations
 
-import os
 import re
-from pathlib import Path
 
 import msgspec
 
 from sonickube_tui.errors import UserError
 
-DEFAULT_PORT = 4557
-"""Where Sonic Pi 2.x and a bare 3.x server listen."""
-
-_PORT_LOGS = (
-    ("spider.log", re.compile(r"server_port(?:=>|: ?)(\d+)"), re.compile(r"^Token: (-?\d+)", re.MULTILINE)),
-    ("server-output.log", re.compile(r"^Listen port: *(\d+)", re.MULTILINE), None),
-)
-
 
 class Address(msgspec.Struct, frozen=True, gc=False):
-    """A host, a UDP port, and for Sonic Pi 4 and later the token (a signed 32-bit number) of its session."""
+    """A host, a UDP port, and for Sonic Pi 4 and later the token (a signed 32-bit number) of its session.
+
+    With `bridge` it is the port for cues, where the five lines that the user pasted wait for code.
+    """
 
     host: str
     port: int
     token: int | None = None
+    bridge: bool = False
+
+    @property
+    def loopback(self) -> bool:
+        """Whether it is on this machine."""
+        return self.host == "localhost" or self.host == "::1" or self.host.startswith("127.")
 
     def __str__(self) -> str:
         # The token is a password: it stays out of every text.
@@ -49,25 +48,3 @@ def parse_address(text: str) -> Address:
 def _hidden(text: str) -> str:
     host, *rest = text.split(":", 2)
     return ":".join([host, *rest[:1], *("…" for _ in rest[1:])])
-
-
-def running(home: Path | None = None) -> list[Address]:
-    """The addresses on this machine to try, the newest log's first and the default port last.
-
-    The logs are those of 3.x (`server-output.log`) and 4.0 to 4.5.1 (`spider.log`) below
-    `SONIC_PI_HOME` or the home folder; later versions do not write their port there.
-    """
-    root = home or Path(os.environ.get("SONIC_PI_HOME") or Path.home())
-    found: list[tuple[float, Address]] = []
-    for name, port_of, token_of in _PORT_LOGS:
-        log = root / ".sonic-pi" / "log" / name
-        try:
-            text, written = log.read_text("utf-8", "replace"), log.stat().st_mtime
-        except OSError:
-            continue
-        ports, tokens = port_of.findall(text), token_of.findall(text) if token_of else []
-        if ports and (tokens or not token_of):
-            found.append((written, Address("127.0.0.1", int(ports[-1]), int(tokens[-1]) if tokens else None)))
-    addresses = [address for _, address in sorted(found, key=lambda f: f[0], reverse=True)]
-    default = Address("127.0.0.1", DEFAULT_PORT)
-    return addresses if default in addresses else [*addresses, default]

@@ -46,7 +46,18 @@ class Lost(msgspec.Struct, frozen=True, gc=False):
     voice: int
 
 
-Report = Started | Done | Ended | Failed | Lost
+class Said(msgspec.Struct, frozen=True, gc=False):
+    """A line of the engine's own log: what a snippet printed, a warning, or what went wrong.
+
+    `voice` is the one it is about, or None.
+    """
+
+    text: str
+    error: bool = False
+    voice: int | None = None
+
+
+Report = Started | Done | Ended | Failed | Lost | Said
 
 
 class Packet(msgspec.Struct, frozen=True, gc=False):
@@ -58,11 +69,17 @@ class Packet(msgspec.Struct, frozen=True, gc=False):
 
 
 class Status(msgspec.Struct, frozen=True, gc=False):
-    """Whether the engine sounds, its name for people, and when it does not: why, and what to do."""
+    """Whether the engine sounds, its name for people, and when it does not: why, and what to do.
+
+    `ceiling` is how many sounding runs a second it can take, where that is known, and `paste` what the user
+    is to paste into Sonic Pi.
+    """
 
     sounding: bool
     name: str
     advice: str = ""
+    ceiling: float | None = None
+    paste: str = ""
 
 
 class PacketTooLarge(Exception):

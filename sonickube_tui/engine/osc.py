@@ -15,28 +15,40 @@ from sonickube_tui.engine.base import Packet, PacketTooLarge
 MAX_DATAGRAM = 16_384
 """Bytes; Sonic Pi drops a longer datagram without a word, in every version."""
 
+MAX_BRIDGED = 8_192
+"""Bytes; a code of 12 KB killed the loop for cues of 3.2.2 and of 4.5.1."""
+
 RUN_CODE = "/run-code"
+BRIDGED_CODE = "/sonickube/run"
 
 
 def pack_code(address: Address, code: str) -> bytes:
     """The datagram that makes Sonic Pi run `code`.
 
-    Its first argument is the token from 4.x on, an OSC int; 2.7 to 3.x take any name there.
     Raises PacketTooLarge when Sonic Pi would drop it.
     """
-    message = OscMessageBuilder(RUN_CODE)
-    if address.token is None:
-        message.add_arg("sonickube", OscMessageBuilder.ARG_TYPE_STRING)
-    else:
-        message.add_arg(address.token, OscMessageBuilder.ARG_TYPE_INT)
-    message.add_arg(code, OscMessageBuilder.ARG_TYPE_STRING)
-    datagram = message.build().dgram
-    if len(datagram) > MAX_DATAGRAM:
+    datagram = _pack(address, BRIDGED_CODE if address.bridge else RUN_CODE, code)
+    limit = MAX_BRIDGED if address.bridge else MAX_DATAGRAM
+    if len(datagram) > limit:
+        who = "the bridge" if address.bridge else "Sonic Pi"
         raise PacketTooLarge(
             f"snippet and event make a packet of {len(datagram):,} bytes; "
-            f"Sonic Pi drops those over {MAX_DATAGRAM:,}: shorten the snippet"
+            f"{who} drops those over {limit:,}: shorten the snippet"
         )
     return datagram
+
+
+def _pack(address: Address, osc_address: str, text: str) -> bytes:
+    """A message to Sonic Pi. Its first argument is the token from 4.x on, an OSC int; 2.7 to 3.x take any
+    name there; the bridge has none.
+    """
+    message = OscMessageBuilder(osc_address)
+    if address.token is not None:
+        message.add_arg(address.token, OscMessageBuilder.ARG_TYPE_INT)
+    elif not address.bridge:
+        message.add_arg("sonickube", OscMessageBuilder.ARG_TYPE_STRING)
+    message.add_arg(text, OscMessageBuilder.ARG_TYPE_STRING)
+    return message.build().dgram
 
 
 def unpack(datagram: bytes) -> tuple[str, list[Any]] | None:
@@ -63,16 +75,18 @@ class Link:
     ) -> Link:
         """Aim at `address`, and bind a free port on the interface that leads there.
 
-        `received` gets every datagram that comes, `refused` is called when nobody listens at `address`.
-        Raises OSError when that host cannot be reached.
+        `received` gets every datagram that comes from there, `refused` is called when nobody listens at
+        `address`. Raises OSError when that host cannot be reached.
         """
         loop = asyncio.get_running_loop()
         outbox, _ = await loop.create_datagram_endpoint(
             lambda: _Outbox(refused), remote_addr=(address.host, address.port)
         )
-        host = outbox.get_extra_info("sockname")[0]
+        host, peer = (outbox.get_extra_info(name)[0] for name in ("sockname", "peername"))
         try:
-            inbox, _ = await loop.create_datagram_endpoint(lambda: _Inbox(received), local_addr=(host, 0))
+            inbox, _ = await loop.create_datagram_endpoint(
+                lambda: _Inbox(received, peer), local_addr=(host, 0)
+            )
         except OSError:
             outbox.close()
             raise
@@ -88,7 +102,12 @@ class Link:
         """Send code to be run. Raises PacketTooLarge."""
         datagram = pack_code(address, code)
         self._outbox.sendto(datagram)
-        return Packet(RUN_CODE, len(datagram), code)
+        return Packet(BRIDGED_CODE if address.bridge else RUN_CODE, len(datagram), code)
+
+    def knock(self, address: Address) -> None:
+        """Send what does nothing, so that the system tells when nobody listens there any more."""
+        if not address.bridge:
+            self._outbox.sendto(_pack(address, "/ping", "sonickube"))
 
     def close(self) -> None:
         """Give both ports back."""
@@ -106,8 +125,10 @@ class _Outbox(asyncio.DatagramProtocol):
 
 
 class _Inbox(asyncio.DatagramProtocol):
-    def __init__(self, received: Callable[[bytes], None]) -> None:
+    def __init__(self, received: Callable[[bytes], None], peer: str) -> None:
         self._received = received
+        self._peer = peer
 
-    def datagram_received(self, data: bytes, addr: object) -> None:
-        self._received(data)
+    def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
+        if addr[0] == self._peer:
+            self._received(data)

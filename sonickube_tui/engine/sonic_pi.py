@@ -1,15 +1,22 @@
-"""Sonic Pi as the engine: found, proven by a run that reports back, asked again when it falls silent."""
+"""Sonic Pi as the engine: found or started, proven by a run that reports back, and found again."""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
-from sonickube_tui.engine.address import Address, running
-from sonickube_tui.engine.base import Done, Ended, Failed, Lost, Packet, Report, Started, Status
+import msgspec
+
+from sonickube_tui.engine.address import Address
+from sonickube_tui.engine.base import Done, Ended, Failed, Lost, Packet, Report, Said, Started, Status
+from sonickube_tui.engine.boot import Audio, BootedServer, BootFailed, Installation, end_leftovers
+from sonickube_tui.engine.discovery import Candidate, candidates
+from sonickube_tui.engine.log_port import read_log
 from sonickube_tui.engine.osc import Link, unpack
 from sonickube_tui.errors import UserError
 from sonickube_tui.music.render import Reply, render, render_hello, render_levels, render_stop
@@ -18,30 +25,65 @@ from sonickube_tui.music.voice import Voice
 HELLO_TIMEOUT = 2.0
 """Seconds to wait for the report of the first run: a busy Sonic Pi takes some tenths."""
 
+BOOT_TIMEOUT = 45.0
+"""Seconds until one that we start must answer; it takes four when nothing else runs."""
+
 RETRY_EVERY = 5.0
 """Seconds between two searches for a Sonic Pi."""
+
+KNOCK_EVERY = 2.0
+"""Seconds between two looks whether it is still there, when nothing is sent."""
 
 REPORT_TIMEOUT = 5.0
 """Seconds after which a voice without any report is lost."""
 
-ADVICE = "no Sonic Pi answers{where}: start it, or name it with --sonic-pi HOST:PORT[:TOKEN]"
+BRIDGE_PORTS = (4560, 4559)
+"""Where cues come in: from 3.2 on, and until 3.1."""
+
+BRIDGE_CEILING = 10.0
+"""Runs a second that the bridge takes; a burst of 50 lost 11."""
+
+BRIDGE_LINES = """\
+live_loop :sonickube do
+  use_real_time
+  code, = sync "/osc*/sonickube/run"
+  run_code code
+end
+"""
+
+
+class Ways(msgspec.Struct, frozen=True, kw_only=True):
+    """How to come by a Sonic Pi.
+
+    `named` is where the user says it is; otherwise, with `running`, it is looked for, or with `bridge` its
+    pasted lines are. One of `installed` is started when none is found, with its logs in `folder`. With
+    `required` it is an error when none answers at the start.
+    """
+
+    named: Address | None = None
+    running: bool = True
+    bridge: bool = False
+    installed: Sequence[Installation] = ()
+    audio: Audio = "auto"
+    folder: Path = Path()
+    required: bool = False
 
 
 class SonicPi:
-    """Plays voices on a Sonic Pi of version 2.11 or later that runs already.
+    """Plays voices on a Sonic Pi of version 2.11 or later."""
 
-    `address` is where it is; None looks in Sonic Pi's logs and at its default port. Without an answer it
-    goes on looking, unless one is `required`.
-    """
-
-    def __init__(self, address: Address | None = None, *, required: bool = False) -> None:
-        self._named = address
-        self._required = required
+    def __init__(self, ways: Ways) -> None:
+        self._ways = ways
         self._address: Address | None = None
         self._link: Link | None = None
-        self._secret = secrets.token_hex(8)
+        self._server: BootedServer | None = None
+        self._boot_failure = ""
+        self._secret = secrets.token_hex(16)
         self._hello: asyncio.Future[str] | None = None
+        self._gone = asyncio.Event()
         self._sent: dict[int, float] = {}
+        self._jobs: dict[int, int] = {}
+        self._told: set[str] = set()
         self._report: Callable[[Report], None] = lambda report: None
         self.status = Status(False, "looking for Sonic Pi")
         self.last_packet: Packet | None = None
@@ -49,26 +91,35 @@ class SonicPi:
         """Datagrams at our report port that were not reports to us."""
 
     async def run(self, report: Callable[[Report], None], changed: Callable[[Status], None]) -> None:
-        """Find Sonic Pi, watch over the voices' reports, and look again when they stay away.
+        """Find or start Sonic Pi, watch over the voices' reports, and look again when it is gone.
 
         Raises UserError when a required one does not answer at the start.
         """
         self._report = report
+
+        def tell(status: Status) -> None:
+            if status != self.status:
+                self.status = status
+                changed(status)
+
+        required = self._ways.required
+        if self._ways.installed:
+            await asyncio.to_thread(end_leftovers, self._ways.folder)
         try:
             while True:
-                status = await self._find()
-                if self._required and not status.sounding:
+                status = await self._find(tell)
+                if required and not status.sounding:
                     raise UserError(status.advice)
-                self._required = False
-                if status != self.status:
-                    self.status = status
-                    changed(status)
+                required = False
+                tell(status)
                 if status.sounding:
-                    await self._watch_over_voices()
+                    await self._watch_over()
+                    tell(Status(False, "silent", f"{status.name} does not answer any more; looking for it"))
                 else:
                     await asyncio.sleep(RETRY_EVERY)
         finally:
             self._close()
+            await self._end_server()
 
     def play(self, voice: Voice, snippet: str) -> None:
         """Send a voice. Raises PacketTooLarge, and OSError when the network refuses it."""
@@ -87,7 +138,8 @@ class SonicPi:
 
     @property
     def _reply(self) -> Reply:
-        assert self._link is not None
+        if self._link is None:
+            raise ConnectionError("no Sonic Pi to send to")
         host, port = self._link.local
         return Reply(host, port, self._secret)
 
@@ -96,48 +148,114 @@ class SonicPi:
             raise ConnectionError("no Sonic Pi to send to")
         self.last_packet = self._link.send(self._address, code)
 
-    async def _find(self) -> Status:
-        for address in [self._named] if self._named else await asyncio.to_thread(running):
-            version = await self._prove(address)
-            if version is not None:
-                return Status(True, f"Sonic Pi {version.lstrip('v')} {address}")
-        where = f" at {self._named}" if self._named else ""
-        return Status(False, "silent", ADVICE.format(where=where))
+    # Finding.
+
+    async def _find(self, tell: Callable[[Status], None]) -> Status:
+        await self._end_server()
+        passed: list[str] = []
+        for candidate in await self._candidates():
+            if version := await self._prove(candidate.address):
+                self._say(f"passed over {', '.join(passed)}: nobody answers there" if passed else "")
+                ceiling = BRIDGE_CEILING if candidate.address.bridge else None
+                return self._sounding(version, ceiling)
+            if candidate.written:
+                passed.append(f"{candidate.address} of {candidate.source}")
+        if self._ways.installed and not self._boot_failure:
+            return await self._boot(tell)
+        return Status(False, "silent", self._advice(passed), paste=BRIDGE_LINES if self._ways.bridge else "")
+
+    async def _candidates(self) -> Sequence[Candidate]:
+        ways = self._ways
+        if ways.named:
+            return [Candidate(ways.named, "--sonic-pi")]
+        if ways.bridge:
+            return [Candidate(Address("127.0.0.1", port, bridge=True), "the bridge") for port in BRIDGE_PORTS]
+        return await asyncio.to_thread(candidates) if ways.running else []
+
+    def _sounding(self, version: str, ceiling: float | None) -> Status:
+        assert self._address
+        how = " (bridge)" if self._address.bridge else " (started by us)" if self._server else ""
+        return Status(True, f"Sonic Pi {version.lstrip('v')} {self._address}{how}", ceiling=ceiling)
+
+    def _advice(self, passed: Sequence[str]) -> str:
+        if self._ways.bridge:
+            return "the bridge does not answer: paste these five lines into Sonic Pi and run them"
+        if self._boot_failure:
+            return f"Sonic Pi could not be started: {self._boot_failure}"
+        where = f" at {self._ways.named}" if self._ways.named else ""
+        over = f" (passed over {', '.join(passed)})" if passed else ""
+        return f"no Sonic Pi answers{where}{over}: start it, or name it with --sonic-pi HOST:PORT[:TOKEN]"
+
+    async def _boot(self, tell: Callable[[Status], None]) -> Status:
+        """Start the first installation; when that fails, say why and do not try again."""
+        ways, installation = self._ways, self._ways.installed[0]
+        tell(Status(False, "starting Sonic Pi", f"starting the Sonic Pi in {installation}"))
+        self._boot_failure = ""
+        server = self._server = BootedServer(installation, ways.audio, ways.folder, self._logged)
+        try:
+            address = await server.start()
+            deadline = time.monotonic() + BOOT_TIMEOUT
+            while time.monotonic() < deadline and server.alive and not self._boot_failure:
+                if version := await self._prove(address):
+                    server.settle()
+                    return self._sounding(version, server.ceiling)
+                await asyncio.sleep(0.2)
+            self._boot_failure = self._boot_failure or server.failure()
+        except BootFailed as failure:
+            self._boot_failure = str(failure)
+        await self._end_server()
+        return Status(False, "silent", self._advice(()))
+
+    async def _end_server(self) -> None:
+        server, self._server = self._server, None
+        if server:
+            await server.stop()
 
     async def _prove(self, address: Address) -> str | None:
         """The version of the Sonic Pi at `address`, told by itself; None when it does not answer."""
         try:
-            if self._address != address:
+            if self._address != address or self._link is None:
                 self._close()
                 self._link = await Link.open(address, self._received, self._refused)
                 self._address = address
+            self._gone.clear()
             self._hello = asyncio.get_running_loop().create_future()
-            self._send(render_hello(self._reply))
+            self._link.send(address, render_hello(self._reply))
             return await asyncio.wait_for(self._hello, HELLO_TIMEOUT)
         except (OSError, TimeoutError):
             self._close()
             return None
 
-    async def _watch_over_voices(self) -> None:
-        """Until a voice is lost: Sonic Pi may be gone then."""
-        while True:
-            await asyncio.sleep(0.5)
-            late = time.monotonic() - REPORT_TIMEOUT
-            lost = [voice for voice, sent in self._sent.items() if sent < late]
-            for voice in lost:
-                del self._sent[voice]
-                self._report(Lost(voice))
-            if lost:
-                return
-
     def _close(self) -> None:
         if self._link is not None:
             self._link.close()
         self._link = self._address = None
+        self._sent.clear()
+        self._jobs.clear()
 
     def _refused(self) -> None:
+        self._gone.set()
         if self._hello is not None and not self._hello.done():
             self._hello.set_exception(ConnectionRefusedError("nobody listens there"))
+
+    async def _watch_over(self) -> None:
+        """Until Sonic Pi is gone: its port is closed, or voices are lost and a run that asks for it, too."""
+        knocked = time.monotonic()
+        while not self._gone.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._gone.wait(), 0.5)
+            now = time.monotonic()
+            if now - knocked >= KNOCK_EVERY and self._link and self._address:
+                self._link.knock(self._address)
+                knocked = now
+            lost = [voice for voice, sent in self._sent.items() if sent < now - REPORT_TIMEOUT]
+            for voice in lost:
+                del self._sent[voice]
+                self._report(Lost(voice))
+            if lost and not (self._address and await self._prove(self._address)):
+                return
+
+    # Hearing.
 
     def _received(self, datagram: bytes) -> None:
         osc_address, args = unpack(datagram) or ("", [])
@@ -153,12 +271,30 @@ class SonicPi:
     def _read(self, what: str, args: list[Any]) -> Report | None:
         match what, args:
             case "started", [int(voice), int(job)] if voice in self._sent:
+                self._jobs[job] = voice
                 return Started(voice, job, time.monotonic() - self._sent.pop(voice))
             case "done", [int(voice)]:
                 return Done(voice)
             case "ended", [int(voice)]:
+                self._jobs = {job: of for job, of in self._jobs.items() if of != voice}
                 return Ended(voice)
             case "failed", [int(voice), str(error), str(message), int(line)]:
                 self._sent.pop(voice, None)
                 return Failed(voice, error, message, line)
         return None
+
+    def _logged(self, datagram: bytes) -> None:
+        """Something came for the window of the Sonic Pi that we started."""
+        osc_address, args = unpack(datagram) or ("", [])
+        if osc_address == "/exited-with-boot-error":
+            self._boot_failure = " ".join(str(args[0]).split()) if args else "it said nothing of why"
+        for line in read_log(osc_address, args):
+            voice = self._jobs.get(line.job) if line.job is not None else None
+            self._report(Said(line.text, line.error, voice))
+            if line.error and voice is not None:
+                self._report(Failed(voice, "", line.text, line.line))
+
+    def _say(self, text: str) -> None:
+        if text and text not in self._told:
+            self._told.add(text)
+            self._report(Said(text))

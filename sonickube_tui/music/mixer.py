@@ -6,10 +6,15 @@ from collections.abc import Iterator
 
 import msgspec
 
+from sonickube_tui.event import Severity
+
 UNITY_DB = 0.0
 MAX_DB = 6.0
 MIN_DB = -48.0
 """A fader at its bottom is silence, not a very small level."""
+
+DIM_DB = -12.0
+"""What a dim takes away: about half as loud to the ear, and still there."""
 
 
 class Channel(msgspec.Struct, frozen=True, gc=False):
@@ -31,10 +36,15 @@ class Channel(msgspec.Struct, frozen=True, gc=False):
 
 
 class Mixer:
-    """Channels in order of name. A channel appears when it is first named."""
+    """Channels in order of name. A channel appears when it is first named.
 
-    def __init__(self, channels: tuple[Channel, ...] = ()) -> None:
+    While `dimmed`, everything but what is critical is `dim_db` decibels lower.
+    """
+
+    def __init__(self, channels: tuple[Channel, ...] = (), *, dim_db: float = DIM_DB) -> None:
         self._channels = {channel.name: channel for channel in channels}
+        self.dimmed = False
+        self.dim_db = dim_db
 
     def __iter__(self) -> Iterator[Channel]:
         return iter(sorted(self._channels.values(), key=lambda channel: channel.name))
@@ -62,9 +72,12 @@ class Mixer:
         channel = self[name]
         return channel.soloed if self.soloing else not channel.muted
 
-    def level(self, name: str) -> float:
-        """Linear amplitude of the channel as it is heard: 0.0 when it is not audible."""
-        return self[name].gain if self.audible(name) else 0.0
+    def level(self, name: str, severity: Severity) -> float:
+        """Linear amplitude at which something of that severity is heard: 0.0 when it is not audible."""
+        if not self.audible(name):
+            return 0.0
+        dim = 10 ** (self.dim_db / 20) if self.dimmed and severity is not Severity.CRITICAL else 1.0
+        return self[name].gain * dim
 
     def toggle_mute(self, name: str) -> None:
         """Mute the channel, or let it be heard again."""

@@ -124,6 +124,7 @@ def _client(reply: Reply) -> str:
 
 
 _RUN = """\
+use_debug false
 use_bpm {tempo}
 use_random_seed {id}
 sk_tell = ->(what, *args) {{ {client}.send("{prefix}" + what, {id}, *args) rescue nil }}

@@ -12,6 +12,7 @@ import msgspec
 
 from sonickube_tui.errors import UserError
 from sonickube_tui.event import Kind, Severity
+from sonickube_tui.music.merging import WINDOW
 
 Colour = Annotated[str, msgspec.Meta(pattern="^#[0-9a-fA-F]{6}$")]
 SnippetName = Annotated[str, msgspec.Meta(pattern="^[a-z0-9_]*$")]
@@ -43,7 +44,8 @@ class Theme(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How a cluster looks and sounds.
 
     `snippets` names a snippet for a kind, `fallback` one for the severity of every other kind; the empty
-    name is silence. `tempo` is in beats per minute.
+    name is silence. `tempo` is in beats per minute, `window` the seconds in which events of one namespace and
+    kind become one voice.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Theme(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     colours: Colours
     snippets: dict[Kind, SnippetName]
     fallback: dict[Severity, SnippetName]
+    window: Annotated[float, msgspec.Meta(ge=0, le=5)] = WINDOW
 
     def candidates(self, kind: Kind) -> list[str]:
         """The names of the snippets to try for a kind, best first."""

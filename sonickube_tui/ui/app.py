@@ -19,7 +19,7 @@ from textual.widget import Widget
 from textual.widgets import Footer, Static
 
 from sonickube_tui.conductor import Conductor, Entry, Heard, Listener, Notice
-from sonickube_tui.engine.base import PacketTooLarge
+from sonickube_tui.engine.base import PacketTooLarge, Said
 from sonickube_tui.errors import UserError
 from sonickube_tui.event import Connection, Event, Kind, Severity
 from sonickube_tui.music.render import readable
@@ -101,9 +101,13 @@ class Console(App[None], Listener):
         colours = self.conductor.theme.colours
         return colours.light if self.theme == "light" else colours.dark
 
+    @property
+    def _look(self) -> Look:
+        return Look(self._palette, colour=self._colour)
+
     def compose(self) -> ComposeResult:
         """Header, panes, sender, footer; or, in a small terminal, a word about that."""
-        look = Look(self._palette, colour=self._colour)
+        look = self._look
         self._header = HeaderBar(self.conductor, look)
         self._events = EventPane(look)
         self._mixer = MixerPanel(self.conductor, look)
@@ -191,6 +195,13 @@ class Console(App[None], Listener):
     def notice(self, notice: Notice) -> None:
         """Something to tell."""
         self._say(notice.severity, notice.text)
+        if paste := self.conductor.engine.status.paste:
+            self.push_screen(Paper("paste this into Sonic Pi, and run it there", Text(paste)))
+
+    def said(self, said: Said) -> None:
+        """A word of Sonic Pi's; `o` shows them all."""
+        if said.error and said.voice is None:
+            self._say(Severity.ERROR, said.text)
 
     def snippet_changed(self, change: Change) -> None:
         """A file was saved, here or elsewhere."""
@@ -300,10 +311,25 @@ class Console(App[None], Listener):
             title = f"last packet: {packet.address}, {packet.size:,} bytes"
             self.push_screen(Paper(title, Text("\n".join(map(plain, readable(packet.code).splitlines())))))
 
+    def action_engine_log(self) -> None:
+        """Show what Sonic Pi said last, where we can hear it."""
+        lines = [
+            Text(plain(said.text), self._look.severity[Severity.ERROR] if said.error else "")
+            for said in self.conductor.log
+        ]
+        nothing = Text(
+            "Nothing yet. What snippets print is heard when the console has started Sonic Pi itself."
+        )
+        self.push_screen(Paper("what Sonic Pi said", Text("\n").join(lines) if lines else nothing))
+
+    def action_dim(self) -> None:
+        """Lower all but what is critical, or raise it again."""
+        self.conductor.dim()
+
     def action_light(self) -> None:
         """Change between the palettes for dark and bright rooms."""
         self.theme = "dark" if self.theme == "light" else "light"
-        look = Look(self._palette, colour=self._colour)
+        look = self._look
         for part in (self._header, self._events.log_view, self._mixer, self._sender):
             part.look = look
             part.refresh()
@@ -311,7 +337,7 @@ class Console(App[None], Listener):
 
     def action_help(self) -> None:
         """All keys."""
-        self.push_screen(Paper("help", help_text(Look(self._palette, colour=self._colour))))
+        self.push_screen(Paper("help", help_text(self._look)))
 
     async def action_quit(self) -> None:
         """Quit, unless there is work to lose."""
@@ -319,8 +345,7 @@ class Console(App[None], Listener):
         if not drafts:
             self.exit()
         elif not isinstance(self.screen, Unsaved):
-            look = Look(self._palette, colour=self._colour)
-            self.push_screen(Unsaved(sorted(drafts), look), self._quit_answered)
+            self.push_screen(Unsaved(sorted(drafts), self._look), self._quit_answered)
 
     def _quit_answered(self, answer: str | None) -> None:
         if answer == "discard" or (answer == "save" and self._save(self._snippet.drafts)):

@@ -76,7 +76,7 @@ class SenderBar(Widget):
         conductor = self._conductor
         picture = (
             conductor.fates.copy(), conductor.heard.copy(), conductor.engine.status, self._last, self._failed,
-            conductor.round_trip,
+            conductor.round_trip, conductor.late,
         )  # fmt: skip
         if picture != self._drawn:
             self._drawn = picture
@@ -98,7 +98,11 @@ class SenderBar(Widget):
             line.append(f"  {plain(status.advice)}", look.quiet)
             return line
         trip = conductor.round_trip
-        line.append(f"  {fit(duration(trip) if trip is not None else '', 6)}", look.plain)
+        rising = conductor.late
+        line.append(
+            f"  {fit(duration(trip) if trip is not None else '', 6)}{'↑' if rising else ' '}",
+            look.severity[Severity.WARNING] if rising else look.plain,
+        )
         numbers = (
             ("sent", fates[Fate.SENT], look.quiet),
             ("heard", heard[Heard.STARTED], look.quiet),

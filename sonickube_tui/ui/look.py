@@ -57,6 +57,8 @@ class Look:
                 return f"✗ line {entry.line}" if entry.line else "✗ failed", self.severity[Severity.ERROR]
             case Heard.LOST:
                 return "? lost", self.severity[Severity.WARNING]
+            case Heard.STOPPED:
+                return "■ cut", self.quiet
             case Heard.STARTED | Heard.DONE:
                 return f"♪ {duration(entry.after)}", self.sounding
         match entry.fate:

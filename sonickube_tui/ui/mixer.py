@@ -66,12 +66,13 @@ class MixerPanel(ScrollView, can_focus=True, inherit_bindings=False):
     def flush(self) -> None:
         """Draw the panel when something on it has changed: the mix, a meter, a health word."""
         now = time.monotonic()
-        picture = [
-            (channel, self._meter(channel.name, now), self._state(channel)) for channel in self.channels
-        ]
+        rows = [(channel, self._meter(channel.name, now), self._state(channel)) for channel in self.channels]
+        picture = (self._conductor.mixer.dimmed, rows)
         if picture != self._drawn:
             self._drawn = picture
-            self.virtual_size = Size(self.size.width, len(picture))
+            mixer = self._conductor.mixer
+            self.border_title = f"mixer · dim {mixer.dim_db:.0f} dB" if mixer.dimmed else "mixer"
+            self.virtual_size = Size(self.size.width, len(rows))
             self.refresh()
 
     def _meter(self, name: str, now: float) -> int:
@@ -124,6 +125,11 @@ class MixerPanel(ScrollView, can_focus=True, inherit_bindings=False):
         """The mix as it was before any solo."""
         self._conductor.mixer.clear_solos()
         self._changed()
+
+    def action_stop(self) -> None:
+        """Silence what sounds in the channel."""
+        if channel := self.selected:
+            self._conductor.stop_sound(channel.name)
 
     def _changed(self) -> None:
         if channel := self.selected:

@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
+
 from sonickube_tui.engine.address import Address
 from sonickube_tui.engine.base import Done, PacketTooLarge, Report, Started, Status
 from sonickube_tui.engine.osc import MAX_DATAGRAM, pack_code, unpack
-from sonickube_tui.engine.sonic_pi import SonicPi
+from sonickube_tui.engine.sonic_pi import SonicPi, Ways
 from sonickube_tui.errors import UserError
 from sonickube_tui.event import Event, Kind
 from sonickube_tui.music.voice import Voice
@@ -127,7 +128,7 @@ class Running:
 
 async def test_voices_of_version_4_report_back() -> None:
     sonic_pi, address = await peer(-99)
-    async with Running(SonicPi(address)) as running:
+    async with Running(SonicPi(Ways(named=address))) as running:
         status = await running.statuses.get()
         assert status.sounding
         assert status.name == f"Sonic Pi 4.5.1 :{address.port}"
@@ -142,14 +143,14 @@ async def test_voices_of_version_4_report_back() -> None:
 
 async def test_a_wrong_token_is_no_sonic_pi() -> None:
     _, address = await peer(1)
-    engine = SonicPi(Address(address.host, address.port, 2), required=True)
+    engine = SonicPi(Ways(named=Address(address.host, address.port, 2), required=True))
     with pytest.raises(UserError, match=f"no Sonic Pi answers at :{address.port}: start it"):
         await engine.run(lambda report: None, lambda status: None)
 
 
 async def test_packets_that_do_not_carry_our_secret_are_counted_and_ignored() -> None:
     sonic_pi, address = await peer(1)
-    async with Running(SonicPi(address)) as running:
+    async with Running(SonicPi(Ways(named=address))) as running:
         await running.statuses.get()
         sonic_pi.answers = False
         running.engine.play(voice(1), "play 60")
@@ -171,4 +172,6 @@ async def test_a_closed_port_is_known_at_once() -> None:
     transport.close()
     await asyncio.sleep(0)
     with pytest.raises(UserError, match="no Sonic Pi answers"):
-        await SonicPi(Address("127.0.0.1", port), required=True).run(lambda r: None, lambda s: None)
+        await SonicPi(Ways(named=Address("127.0.0.1", port), required=True)).run(
+            lambda r: None, lambda s: None
+        )

@@ -7,13 +7,12 @@ from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from sonickube_tui.engine.base import Ended, Failed, Report
-from sonickube_tui.engine.sonic_pi import SonicPi
-from sonickube_tui.event import Event, Kind
-from sonickube_tui.music.voice import Voice
-
 from players import event, until
 from sonic_pi import SonicPiServer
+from sonickube_tui.engine.base import Ended, Failed, Report
+from sonickube_tui.engine.sonic_pi import SonicPi, Ways
+from sonickube_tui.event import Event, Kind
+from sonickube_tui.music.voice import Voice
 
 
 class Stage:
@@ -44,7 +43,7 @@ class Stage:
 @asynccontextmanager
 async def on_stage(server: SonicPiServer) -> AsyncIterator[Stage]:
     """A stage whose engine has found that server."""
-    stage = Stage(SonicPi(server.address, required=True))
+    stage = Stage(SonicPi(Ways(named=server.address, required=True)))
     task = asyncio.create_task(
         stage.engine.run(lambda report: stage.reports[report.voice].append(report), lambda status: None)
     )

@@ -9,13 +9,13 @@ from contextlib import suppress
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from players import event
+from sonic_pi import SonicPiServer
 from sonickube_tui.engine.osc import unpack
 from sonickube_tui.event import Event, Kind
 from sonickube_tui.music.render import Reply, event_data, render
 from sonickube_tui.music.voice import Voice
-
-from players import event
-from sonic_pi import SonicPiServer
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
 

@@ -10,14 +10,14 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
-from sonickube_tui.conductor import Conductor, Entry, Fate, Heard
-from sonickube_tui.engine.sonic_pi import SonicPi
-from sonickube_tui.event import Connection, Event, Kind, Severity
-from sonickube_tui.music.mixer import Channel, Mixer
-from sonickube_tui.music.snippets import Library
 
 from players import Notebook, classic, event, until
 from sonic_pi import SonicPiServer, Sound
+from sonickube_tui.conductor import Conductor, Entry, Fate, Heard
+from sonickube_tui.engine.sonic_pi import SonicPi, Ways
+from sonickube_tui.event import Connection, Event, Kind, Severity
+from sonickube_tui.music.mixer import Channel, Mixer
+from sonickube_tui.music.snippets import Library
 
 pytestmark = pytest.mark.real
 
@@ -40,7 +40,7 @@ class Performance:
                 classic(), snippets=snippets, fallback=dict.fromkeys(Severity, "ready")
             ),
             library=Library([folder]),
-            engine=SonicPi(server.address, required=True),
+            engine=SonicPi(Ways(named=server.address, required=True)),
             mixer=mixer,
             listener=self.notebook,
         )

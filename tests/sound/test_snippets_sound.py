@@ -7,11 +7,11 @@ from collections import defaultdict
 from itertools import pairwise
 
 import pytest
-from sonickube_tui.event import Event, Kind, Severity
-from sonickube_tui.music.theme import Theme, read_theme
 
 from players import ROOT, event, until
 from sonic_pi import SonicPiServer, Sound
+from sonickube_tui.event import Event, Kind, Severity
+from sonickube_tui.music.theme import Theme, read_theme
 from sound.stage import Stage, on_stage
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]

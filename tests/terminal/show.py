@@ -7,14 +7,13 @@ import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from players import ROOT, Notebook, PaperEngine, conductor, event, score
 from sonickube_tui.event import Connection, Event, Kind, Link
 from sonickube_tui.music.health import Health
 from sonickube_tui.music.mixer import Channel, Mixer
 from sonickube_tui.music.snippets import Library
 from sonickube_tui.music.theme import read_theme
 from sonickube_tui.ui import app
-
-from players import ROOT, Notebook, PaperEngine, conductor, event, score
 
 
 def story() -> AsyncIterator[Event | Connection]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+from textual.binding import Binding
+from textual.dom import DOMNode
+
 from sonickube_tui.ui.actions import ACTIONS, Action, Pane, bindings, of
 from sonickube_tui.ui.app import Console
 from sonickube_tui.ui.events import EventLog
 from sonickube_tui.ui.mixer import MixerPanel
 from sonickube_tui.ui.snippet import SnippetPane
-from textual.binding import Binding
-from textual.dom import DOMNode
 
 HOMES: dict[Pane, type[DOMNode]] = {
     Pane.ANYWHERE: Console,

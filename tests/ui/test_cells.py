@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
+
 from sonickube_tui.ui.cells import fit, fit_middle, plain
 
 

@@ -8,6 +8,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from textual.pilot import Pilot
+from textual.widgets import Static
+
+from players import PaperEngine, event, score, until
+from players import conductor as make_conductor
 from sonickube_tui.conductor import Fate, Listener
 from sonickube_tui.engine.base import Failed
 from sonickube_tui.errors import UserError
@@ -18,11 +23,6 @@ from sonickube_tui.ui.dialogs import Paper, Unsaved
 from sonickube_tui.ui.events import EventLog
 from sonickube_tui.ui.mixer import MixerPanel
 from sonickube_tui.ui.snippet import SnippetPane
-from textual.pilot import Pilot
-from textual.widgets import Static
-
-from players import PaperEngine, event, score, until
-from players import conductor as make_conductor
 
 SHIPPED = Path(__file__).parents[2] / "snippets" / "classic"
 WATCHING = Connection(at=1.0, cluster="prod-eu", link=Link.WATCHING, pods=412)
@@ -46,7 +46,7 @@ class Show:
         for one in events:
             self.desk.take(one)
         await until(lambda: not self.desk._merger and len(self.log.history) == self.desk.events)
-        await self.pilot.pause(0.1)
+        await self.pilot.pause(0.3)
 
     def screen(self) -> str:
         """The text on the screen."""
@@ -75,7 +75,7 @@ async def console(
         show = Show(app, pilot, engine)
         if source is None:
             await until(lambda: desk.connection is WATCHING and desk.events == len(items))
-            await pilot.pause(0.15)
+            await pilot.pause(0.3)
         yield show
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
+
+from players import event
 from sonickube_tui.conductor import Entry, Fate
 from sonickube_tui.event import Kind
 from sonickube_tui.ui.history import History
-
-from players import event
 
 
 def entries(*namespaces: str, first: int = 1) -> list[Entry]:

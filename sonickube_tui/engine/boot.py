@@ -1,0 +1,355 @@
+"""Starts a Sonic Pi that is installed, without its window, and ends it with everything it started."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+import psutil
+from pythonosc.osc_message_builder import build_msg
+
+from sonickube_tui.engine.address import Address
+from sonickube_tui.errors import UserError
+
+Audio = Literal["auto", "dummy"]
+
+KEEP_ALIVE = 4.0
+"""Seconds between two signs of life to the daemon of 4.x, which gives up after some ninety."""
+
+DUMMY_RATE, DUMMY_PERIOD = 44_100, 1_024
+"""Jack without a sound card: frames a second, and frames a period (the one without dropouts under load)."""
+
+
+class Installation(msgspec.Struct, frozen=True):
+    """A Sonic Pi on this machine: `daemon` for 4.x and later, which starts the rest by itself."""
+
+    script: Path
+    ruby: str
+    daemon: bool
+
+    def __str__(self) -> str:
+        return str(self.script.parents[3])
+
+
+def installations(app: Path | None = None) -> list[Installation]:
+    """What is installed in the usual places, or in `app` alone.
+
+    Raises UserError when `app` is named and holds no Sonic Pi, or when there is no Ruby to run it.
+    """
+    found = [one for place in ([app] if app else _places()) for one in _look_into(place)]
+    if app and not found:
+        raise UserError(
+            f"there is no Sonic Pi in {app}; --sonic-pi-app wants the folder that has app/server/ruby"
+        )
+    return found
+
+
+def _places() -> Iterator[Path]:
+    if sys.platform == "darwin":
+        for applications in (Path("/Applications"), Path.home() / "Applications"):
+            yield applications / "Sonic Pi.app" / "Contents" / "Resources"
+    elif sys.platform == "win32":
+        for variable in ("ProgramFiles", "ProgramFiles(x86)", "LocalAppData"):
+            if folder := os.environ.get(variable):
+                yield Path(folder) / "Sonic Pi"
+    else:
+        yield from map(
+            Path, ("/usr/lib/sonic-pi", "/usr/local/lib/sonic-pi", "/opt/sonic-pi", "/usr/lib64/sonic-pi")
+        )
+
+
+def _look_into(place: Path) -> Iterator[Installation]:
+    for base in (place / "app", place):
+        native = (
+            base / "server" / "native" / "ruby" / "bin" / ("ruby.exe" if sys.platform == "win32" else "ruby")
+        )
+        ruby = str(native) if native.is_file() else shutil.which("ruby")
+        for name in ("daemon.rb", "sonic-pi-server.rb"):
+            script = base / "server" / "ruby" / "bin" / name
+            if ruby and script.is_file():
+                yield Installation(script, ruby, name == "daemon.rb")
+                return
+
+
+class BootFailed(Exception):
+    """It did not come up; the text says why, as far as it said so."""
+
+
+class BootedServer:
+    """One Sonic Pi of ours, from `start` to `stop`.
+
+    `folder` is where it keeps its logs and where we note what runs, so that the next start can end what a
+    crash of ours left behind. `log` gets every datagram for its window, and `changed` is called when one says
+    that it is gone.
+    """
+
+    def __init__(
+        self, installation: Installation, audio: Audio, folder: Path, log: Callable[[bytes], None]
+    ) -> None:
+        self._installation = installation
+        self._audio = audio
+        self._folder = folder
+        self._log = log
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self._family: dict[int, psutil.Process] = {}
+        self._transports: list[asyncio.DatagramTransport] = []
+        self._daemon: tuple[int, int] | None = None
+        self._keeping: asyncio.Task[None] | None = None
+        self.address: Address | None = None
+
+    @property
+    def ceiling(self) -> float | None:
+        """Sounding runs a second that it can take: the rate of jack's periods, where the period is ours."""
+        return DUMMY_RATE / DUMMY_PERIOD if self._audio == "dummy" else None
+
+    @property
+    def alive(self) -> bool:
+        """Whether its main process runs."""
+        return bool(self._processes) and self._processes[-1].poll() is None
+
+    async def start(self) -> Address:
+        """Start it and give its address; whether it answers there yet is for a run to prove.
+
+        Raises BootFailed.
+        """
+        home = self._folder / "home"
+        (home / ".sonic-pi" / "log").mkdir(parents=True, exist_ok=True)
+        environment = os.environ | {"SONIC_PI_HOME": str(home)}
+        try:
+            if self._audio == "dummy":
+                environment |= await self._start_jack()
+            if self._installation.daemon:
+                self.address = await self._start_daemon(environment)
+            else:
+                self.address = await self._start_server(environment)
+        except OSError as error:
+            raise BootFailed(str(error)) from None
+        self._note()
+        return self.address
+
+    async def _start_jack(self) -> Mapping[str, str]:
+        if shutil.which("jackd") is None:
+            raise BootFailed("--audio dummy needs jackd (on Debian and Ubuntu: apt install jackd2)")
+        name = f"sonickube-{os.getpid()}-{random.randrange(10_000)}"
+        environment = {
+            "JACK_DEFAULT_SERVER": name,
+            "JACK_NO_AUDIO_RESERVATION": "1",
+            "JACK_NO_START_SERVER": "1",
+        }
+        rate, period = str(DUMMY_RATE), str(DUMMY_PERIOD)
+        self._spawn(
+            ["jackd", "-n", name, "-r", "-d", "dummy", "-r", rate, "-p", period], environment, "jackd.log"
+        )
+        for _ in range(100):
+            probe = await asyncio.create_subprocess_exec(
+                "jack_lsp",
+                env=os.environ | environment,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.DEVNULL,
+            )
+            if await probe.wait() == 0:
+                return environment
+            await asyncio.sleep(0.1)
+        raise BootFailed(f"jackd did not come up: {self._said('jackd.log')}")
+
+    async def _start_server(self, environment: Mapping[str, str]) -> Address:
+        server, scsynth, *others = free_ports(8)
+        gui = await self._listen(0)
+        ports = (server, gui, scsynth, scsynth, *others)
+        command = [
+            self._installation.ruby,
+            "-E",
+            "utf-8",
+            str(self._installation.script),
+            "-u",
+            *map(str, ports),
+        ]
+        # Where a window would have it written: `sonickube doctor` and other consoles find the address there.
+        self._spawn(command, environment, "home/.sonic-pi/log/server-output.log")
+        return Address("127.0.0.1", server)
+
+    async def _start_daemon(self, environment: Mapping[str, str]) -> Address:
+        process = self._spawn([self._installation.ruby, str(self._installation.script)], environment, None)
+        assert process.stdout
+        line = await asyncio.to_thread(process.stdout.readline)
+        numbers = [int(number) for number in re.findall(rb"-?\d+", line)]
+        if len(numbers) != 8:
+            raise BootFailed(
+                f"daemon.rb said {line.decode('utf-8', 'replace').strip()!r} in place of its eight numbers"
+            )
+        daemon, gui, send, *_, token = numbers
+        await self._listen(gui)
+        self._daemon = (daemon, token)
+        self._keeping = asyncio.create_task(self._keep_alive())
+        return Address("127.0.0.1", send, token)
+
+    async def _keep_alive(self) -> None:
+        while True:
+            self._tell_daemon("/daemon/keep-alive")
+            await asyncio.sleep(KEEP_ALIVE)
+
+    def _tell_daemon(self, address: str) -> None:
+        if self._daemon:
+            port, token = self._daemon
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as outbox, suppress(OSError):
+                outbox.sendto(build_msg(address, token).dgram, ("127.0.0.1", port))
+
+    async def _listen(self, port: int) -> int:
+        """Take the port of its window."""
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.create_datagram_endpoint(
+            lambda: _LogPort(self._log), local_addr=("127.0.0.1", port)
+        )
+        self._transports.append(transport)
+        bound: int = transport.get_extra_info("sockname")[1]
+        return bound
+
+    def _spawn(
+        self, command: list[str], environment: Mapping[str, str], log: str | None
+    ) -> subprocess.Popen[bytes]:
+        """A process that does not see our terminal's signals, its words in a log of `folder` or in a pipe."""
+        out = (self._folder / log).open("wb") if log else None
+        try:
+            process = subprocess.Popen(
+                command,
+                env=os.environ | environment,
+                stdin=subprocess.DEVNULL,
+                stdout=out or subprocess.PIPE,
+                stderr=subprocess.STDOUT if out else subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        finally:
+            if out:
+                out.close()
+        self._processes.append(process)
+        self._note()
+        return process
+
+    def failure(self) -> str:
+        """What it said last, when it ended by itself."""
+        return self._said("home/.sonic-pi/log/server-output.log")
+
+    def _said(self, log: str) -> str:
+        with suppress(OSError):
+            lines = (self._folder / log).read_text("utf-8", "replace").split("\n")
+            return " / ".join([line.strip() for line in lines if line.strip()][-3:])
+        return "it left no log"
+
+    def _note(self) -> None:
+        """Write down who runs, children too: Erlang leaves its parents and survives them."""
+        for process in self._processes:
+            with suppress(psutil.Error):
+                parent = psutil.Process(process.pid)
+                for member in (parent, *parent.children(recursive=True)):
+                    self._family.setdefault(member.pid, member)
+        notes = [
+            Trace(member.pid, member.create_time()) for member in self._family.values() if member.is_running()
+        ]
+        file = _notes(self._folder, Trace(os.getpid(), psutil.Process().create_time()))
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(msgspec.json.encode(notes))
+
+    def settle(self) -> None:
+        """To be called when it answers: by now its children are there."""
+        self._note()
+
+    async def stop(self) -> None:
+        """End it and all that it started; takes up to some seconds."""
+        self._note()
+        if self._keeping:
+            self._keeping.cancel()
+        self._tell_daemon("/daemon/exit")
+        if self.address and not self._daemon:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as outbox, suppress(OSError):
+                where = (self.address.host, self.address.port)
+                outbox.sendto(build_msg("/exit", "sonickube").dgram, where)
+        await asyncio.to_thread(self._end)
+        for transport in self._transports:
+            transport.close()
+
+    def _end(self) -> None:
+        if self._processes:
+            with suppress(subprocess.TimeoutExpired):
+                self._processes[-1].wait(3)
+        _end_all(self._family.values())
+        for process in self._processes:
+            process.wait()
+            if process.stdout:
+                process.stdout.close()
+        _notes(self._folder, Trace(os.getpid(), psutil.Process().create_time())).unlink(missing_ok=True)
+
+
+class Trace(msgspec.Struct, frozen=True):
+    """A process, not to be mistaken for a later one of its number: `began` is Unix time in seconds."""
+
+    pid: int
+    began: float
+
+    def process(self) -> psutil.Process | None:
+        """The process, if it is still that one."""
+        with suppress(psutil.Error):
+            process = psutil.Process(self.pid)
+            if abs(process.create_time() - self.began) < 0.05:
+                return process
+        return None
+
+
+def end_leftovers(folder: Path) -> int:
+    """End what a console that crashed had started; how many processes that were."""
+    ended = 0
+    for file in (folder / "running").glob("*.json"):
+        pid, _, began = file.stem.partition("-")
+        with suppress(ValueError, OSError, msgspec.DecodeError):
+            if Trace(int(pid), float(began)).process() is None:
+                left = [trace.process() for trace in msgspec.json.decode(file.read_bytes(), type=list[Trace])]
+                ended += _end_all(process for process in left if process)
+                file.unlink()
+    return ended
+
+
+def _notes(folder: Path, owner: Trace) -> Path:
+    return folder / "running" / f"{owner.pid}-{owner.began:.2f}.json"
+
+
+def _end_all(processes: Iterable[psutil.Process]) -> int:
+    running = [process for process in processes if process.is_running()]
+    count = len(running)
+    for how in (psutil.Process.terminate, psutil.Process.kill):
+        for process in running:
+            with suppress(psutil.Error):
+                how(process)
+        _, running = psutil.wait_procs(running, timeout=2)
+    return count
+
+
+def free_ports(count: int) -> list[int]:
+    """UDP ports of loopback below those that systems give away by themselves, so that they stay free."""
+    first = random.randrange(20_000, 30_000)
+    with ExitStack() as stack:
+        found: list[int] = []
+        while len(found) < count:
+            probe = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+            with suppress(OSError):
+                probe.bind(("127.0.0.1", first))
+                found.append(first)
+            first += 1
+        return found
+
+
+class _LogPort(asyncio.DatagramProtocol):
+    def __init__(self, received: Callable[[bytes], None]) -> None:
+        self._received = received
+
+    def datagram_received(self, data: bytes, addr: object) -> None:
+        self._received(data)
