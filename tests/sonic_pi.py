@@ -6,6 +6,7 @@ Knows nothing of pytest: the tests, the benchmarks and the README's picture use 
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import signal
@@ -126,6 +127,11 @@ class Sound(msgspec.Struct, frozen=True):
         frequencies, power = self.spectrum()
         return float(frequencies[power.argmax()])
 
+    def strength(self, frequency: float) -> float:
+        """The amplitude of one frequency in Hz, within 5 Hz."""
+        frequencies, power = self.spectrum()
+        return float(np.sqrt(power[np.abs(frequencies - frequency) < 5].sum()))
+
     @property
     def onsets(self) -> int:
         """How many separate sounds begin: the level triples within 30 ms and is not a flutter of the last."""
@@ -134,62 +140,17 @@ class Sound(msgspec.Struct, frozen=True):
         return int(np.count_nonzero(rising[1:] & ~rising[:-1])) + int(rising[:1].any())
 
 
-class SonicPiServer:
-    """A Sonic Pi server that runs from `start` to `stop`, or within `with`.
+_servers = itertools.count()
 
-    `address` is where it takes code, `home` its SONIC_PI_HOME with the log that tells the address,
-    `errors` what it said went wrong, also in the threads of a snippet, which no report tells.
-    """
 
-    def __init__(self) -> None:
-        self.errors: list[str] = []
-        self._stack = ExitStack()
+class Recorder:
+    """Runs code on a Sonic Pi that runs at `address`, and records it; files lie in `home` meanwhile."""
+
+    def __init__(self, address: Address, home: Path) -> None:
+        self.address = address
+        self.home = home
+        self._outbox = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._began = 0.0
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    def start(self) -> None:
-        """Start jack and the server until a run reports back. Raises RuntimeError when none does."""
-        if lack := missing():
-            raise RuntimeError(lack)
-        with ExitStack() as stack:
-            self.home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sonic-pi-")))
-            gui = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
-            gui.bind(("127.0.0.1", 0))
-            server, scsynth, *others = free_ports(8)
-            ports = [server, gui.getsockname()[1], scsynth, scsynth, *others]
-            self.address = Address("127.0.0.1", server)
-            logs = self.home / ".sonic-pi" / "log"
-            logs.mkdir(parents=True)
-            jack = f"sonickube-{os.getpid()}-{server}"
-            environment = os.environ | {
-                "JACK_DEFAULT_SERVER": jack,
-                "JACK_NO_AUDIO_RESERVATION": "1",
-                "JACK_NO_START_SERVER": "1",
-                "SONIC_PI_HOME": str(self.home),
-                "TMPDIR": str(self.home),
-            }
-            jackd = ["jackd", "-n", jack, "-r", "-d", "dummy", "-r", "44100", "-p", "1024"]
-            stack.enter_context(_running(jackd, environment, logs / "jackd.log"))
-            self._wait(lambda: _succeeds("jack_lsp", environment), logs / "jackd.log")
-            ruby = ["ruby", "-E", "utf-8", str(SERVER), "-u", *map(str, ports)]
-            # Where the window keeps it: a console with this home finds the address there.
-            log = logs / "server-output.log"
-            self._outbox = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
-            stack.enter_context(_running(ruby, environment, log))
-            stack.callback(lambda: self._send("/exit", "sonickube"))
-            threading.Thread(target=self._note_errors, args=(gui.dup(),), daemon=True).start()
-            self._wait(self._hello, log)
-            self._stack = stack.pop_all()
-
-    def stop(self) -> None:
-        """End all that `start` started, with its children."""
-        self._stack.close()
 
     def run(self, code: str) -> None:
         """Run code as Sonic Pi's window does."""
@@ -237,6 +198,84 @@ class SonicPiServer:
     def _send(self, address: str, *arguments: str) -> None:
         self._outbox.sendto(build_msg(address, arguments).dgram, (self.address.host, self.address.port))
 
+    @staticmethod
+    def _wait(ready: Callable[[], bool], log: Path) -> None:
+        end = time.monotonic() + BOOT_TIMEOUT
+        while not ready():
+            if time.monotonic() > end:
+                said = log.read_text("utf-8", "replace")[-2000:] if log.is_file() else f"no {log}"
+                raise RuntimeError(f"not ready after {BOOT_TIMEOUT:g} s; it said: {said}")
+            time.sleep(0.05)
+
+
+class SonicPiServer(Recorder):
+    """A Sonic Pi server that runs from `start` to `stop`, or within `with`.
+
+    `address` is where it takes code, `home` its SONIC_PI_HOME with the log that tells the address (one of
+    its own unless it is given), `cues` its port for cues, `errors` what it said went wrong, also in the
+    threads of a snippet, which no report tells.
+    """
+
+    def __init__(self, home: Path | None = None) -> None:
+        self._given_home = home
+        self.errors: list[str] = []
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start jack and the server until a run reports back. Raises RuntimeError when none does."""
+        if lack := missing():
+            raise RuntimeError(lack)
+        with ExitStack() as stack:
+            home = self._given_home or Path(
+                stack.enter_context(tempfile.TemporaryDirectory(prefix="sonic-pi-"))
+            )
+            gui = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+            gui.bind(("127.0.0.1", 0))
+            server, scsynth, *others = free_ports(8)
+            ports = [server, gui.getsockname()[1], scsynth, scsynth, *others]
+            super().__init__(Address("127.0.0.1", server), home)
+            stack.enter_context(self._outbox)
+            self.cues = others[0]
+            logs = self.home / ".sonic-pi" / "log"
+            logs.mkdir(parents=True, exist_ok=True)
+            # Jack keeps the name of a server that was killed for ever, and has room for eight.
+            jack = f"sonickube-test-{next(_servers) % 3}"
+            environment = os.environ | {
+                "JACK_DEFAULT_SERVER": jack,
+                "JACK_NO_AUDIO_RESERVATION": "1",
+                "JACK_NO_START_SERVER": "1",
+                "SONIC_PI_HOME": str(self.home),
+                "TMPDIR": str(self.home),
+            }
+            jackd = ["jackd", "-n", jack, "-r", "-d", "dummy", "-r", "44100", "-p", "1024"]
+            stack.enter_context(_running(jackd, environment, logs / "jackd.log"))
+            self._wait(lambda: _succeeds("jack_lsp", environment), logs / "jackd.log")
+            ruby = ["ruby", "-E", "utf-8", str(SERVER), "-u", *map(str, ports)]
+            # Where the window keeps it: a console with this home finds the address there.
+            log = logs / "server-output.log"
+            self._ruby = stack.enter_context(_running(ruby, environment, log))
+            stack.callback(lambda: self._send("/exit", "sonickube"))
+            threading.Thread(target=self._note_errors, args=(gui.dup(),), daemon=True).start()
+            self._wait(self._hello, log)
+            self._send("/cue-port-start", "sonickube")  # Its window does so at its start.
+            self._stack = stack.pop_all()
+
+    def stop(self) -> None:
+        """End all that `start` started, with its children."""
+        self._stack.close()
+
+    def kill(self) -> None:
+        """End it in the middle of a note, as a crash does."""
+        os.killpg(self._ruby.pid, signal.SIGKILL)
+        self._stack.close()
+
     def _hello(self) -> bool:
         return self.ask(render_hello, timeout=0.5) is not None
 
@@ -253,15 +292,6 @@ class SonicPiServer:
                 elif address.startswith("/exited"):
                     return
 
-    @staticmethod
-    def _wait(ready: Callable[[], bool], log: Path) -> None:
-        end = time.monotonic() + BOOT_TIMEOUT
-        while not ready():
-            if time.monotonic() > end:
-                said = log.read_text("utf-8", "replace")[-2000:] if log.is_file() else f"no {log}"
-                raise RuntimeError(f"not ready after {BOOT_TIMEOUT:g} s; it said: {said}")
-            time.sleep(0.05)
-
 
 @contextmanager
 def _running(command: list[str], environment: dict[str, str], log: Path) -> Any:
@@ -276,7 +306,7 @@ def _running(command: list[str], environment: dict[str, str], log: Path) -> Any:
             start_new_session=True,
         )
     try:
-        yield
+        yield process
     finally:
         with suppress(subprocess.TimeoutExpired):
             process.wait(0.1 if command[0] == "jackd" else 5)

@@ -31,6 +31,10 @@ DUMMY_RATE, DUMMY_PERIOD = 44_100, 1_024
 """Jack without a sound card: frames a second, and frames a period (the one without dropouts under load)."""
 
 
+JACK_NAMES = tuple(f"sonickube-{number}" for number in range(4))
+"""Few and always the same: jack keeps the name of a killed server for ever, and has room for eight."""
+
+
 class Installation(msgspec.Struct, frozen=True):
     """A Sonic Pi on this machine: `daemon` for 4.x and later, which starts the rest by itself."""
 
@@ -141,26 +145,20 @@ class BootedServer:
     async def _start_jack(self) -> Mapping[str, str]:
         if shutil.which("jackd") is None:
             raise BootFailed("--audio dummy needs jackd (on Debian and Ubuntu: apt install jackd2)")
-        name = f"sonickube-{os.getpid()}-{random.randrange(10_000)}"
-        environment = {
-            "JACK_DEFAULT_SERVER": name,
-            "JACK_NO_AUDIO_RESERVATION": "1",
-            "JACK_NO_START_SERVER": "1",
-        }
-        rate, period = str(DUMMY_RATE), str(DUMMY_PERIOD)
-        self._spawn(
-            ["jackd", "-n", name, "-r", "-d", "dummy", "-r", rate, "-p", period], environment, "jackd.log"
-        )
-        for _ in range(100):
-            probe = await asyncio.create_subprocess_exec(
-                "jack_lsp",
-                env=os.environ | environment,
-                stdout=asyncio.subprocess.DEVNULL,
-                stderr=asyncio.subprocess.DEVNULL,
-            )
-            if await probe.wait() == 0:
-                return environment
-            await asyncio.sleep(0.1)
+        for name in JACK_NAMES:
+            environment = {
+                "JACK_DEFAULT_SERVER": name,
+                "JACK_NO_AUDIO_RESERVATION": "1",
+                "JACK_NO_START_SERVER": "1",
+            }
+            driver = ["-d", "dummy", "-r", str(DUMMY_RATE), "-p", str(DUMMY_PERIOD)]
+            jackd = self._spawn(["jackd", "-n", name, "-r", *driver], environment, "jackd.log")
+            for _ in range(100):
+                if jackd.poll() is not None:
+                    break
+                if await _succeeds("jack_lsp", os.environ | environment):
+                    return environment
+                await asyncio.sleep(0.1)
         raise BootFailed(f"jackd did not come up: {self._said('jackd.log')}")
 
     async def _start_server(self, environment: Mapping[str, str]) -> Address:
@@ -345,6 +343,13 @@ def free_ports(count: int) -> list[int]:
                 found.append(first)
             first += 1
         return found
+
+
+async def _succeeds(program: str, environment: Mapping[str, str]) -> bool:
+    process = await asyncio.create_subprocess_exec(
+        program, env=environment, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
+    )
+    return await process.wait() == 0
 
 
 class _LogPort(asyncio.DatagramProtocol):

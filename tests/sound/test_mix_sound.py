@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import msgspec
-import numpy as np
 import pytest
 
 from players import Notebook, classic, event, until
@@ -104,12 +103,6 @@ async def performing(
         await asyncio.gather(task, return_exceptions=True)
 
 
-def strength(sound: Sound, frequency: float) -> float:
-    """The amplitude of one frequency, within 5 Hz."""
-    frequencies, power = sound.spectrum()
-    return float(np.sqrt(power[np.abs(frequencies - frequency) < 5].sum()))
-
-
 async def test_an_event_becomes_sound_and_a_muted_one_does_not(
     sonic_pi: SonicPiServer, tmp_path: Path
 ) -> None:
@@ -176,10 +169,10 @@ async def test_solo_leaves_only_its_own(sonic_pi: SonicPiServer, tmp_path: Path)
         solo = await show.hold()
         sound = await show.listen()
     together, alone = sound.between(*both), sound.between(*solo)
-    assert strength(together, MIDDLE_C) == pytest.approx(strength(together, ONE_UP), rel=0.2)
+    assert together.strength(MIDDLE_C) == pytest.approx(together.strength(ONE_UP), rel=0.2)
     assert alone.pitch == pytest.approx(ONE_UP, abs=3)
-    assert strength(alone, MIDDLE_C) < 0.01 * strength(alone, ONE_UP)
-    assert strength(alone, ONE_UP) == pytest.approx(strength(together, ONE_UP), rel=0.05)
+    assert alone.strength(MIDDLE_C) < 0.01 * alone.strength(ONE_UP)
+    assert alone.strength(ONE_UP) == pytest.approx(together.strength(ONE_UP), rel=0.05)
 
 
 async def test_a_fader_that_is_down_when_the_event_comes_sets_its_level(
