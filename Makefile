@@ -3,12 +3,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo setup check lint quick test bench picture clean
+.PHONY: help demo setup check lint quick test soak bench picture clean
 
 help:
 	@echo "make demo     the console on a simulated cluster"
 	@echo "make test     every test, on real parts where this machine has or may install them"
 	@echo "make check    lint, types, room rules and quick tests, within a minute"
+	@echo "make soak     what takes longer: a minute of storm, ten of an incident"
 	@echo "make bench    the benchmarks, as a table"
 	@echo "make picture  the README's picture, from the real console"
 	@echo "make setup    the environment for development"
@@ -28,11 +29,16 @@ lint: $(VENV)/.dev
 	$(BIN)/lint-imports
 
 quick: $(VENV)/.dev
-	$(BIN)/pytest -q -m "not real"
+	$(BIN)/pytest -q -m "not real" -n 4
 
 test: $(VENV)/.dev
 	tests/real-parts
-	$(BIN)/pytest
+	$(BIN)/pytest -q -m "not real" -n 4
+	$(BIN)/pytest -m "real and not soak"
+
+soak: $(VENV)/.dev
+	tests/real-parts
+	$(BIN)/pytest -m soak -s
 
 bench: $(VENV)/.dev
 	tests/real-parts

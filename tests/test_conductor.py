@@ -12,7 +12,7 @@ import pytest
 
 from players import Notebook, PaperEngine, conductor, event, score, until
 from sonickube_tui.conductor import Conductor, Fate, Heard
-from sonickube_tui.engine.base import Ended, Failed, Lost, PacketTooLarge, Started
+from sonickube_tui.engine.base import Ended, Failed, Lost, PacketTooLarge, Started, Status
 from sonickube_tui.errors import UserError
 from sonickube_tui.event import Connection, Event, Kind, Severity
 from sonickube_tui.music.merging import Merger
@@ -214,3 +214,83 @@ async def test_what_the_source_raises_comes_out() -> None:
 
     with pytest.raises(UserError, match="not with these"):
         await conductor(PaperEngine(), Notebook()).run(refusing())
+
+
+async def test_when_too_many_sound_the_oldest_of_the_least_severe_gives_way() -> None:
+    engine, notebook = PaperEngine(), Notebook()
+    desk = conductor(engine, notebook, voices=2, merger=Merger(100, window=0))
+    kinds = [Kind.CRASH_LOOP, Kind.READY, Kind.UNREADY, Kind.READY]
+    async with playing(desk, *(event(kind, f"ns-{n}") for n, kind in enumerate(kinds))):
+        await until(lambda: desk.fates.total() == len(kinds))
+    first, second, third, fourth = (notebook.last()[n] for n in (1, 2, 3, 4))
+    assert engine.stopped == [102, 101, 103]  # The third took the second's place; the end stops the others.
+    assert (first.fate, third.fate) == (Fate.SENT, Fate.SENT)
+    assert (second.fate, second.heard) == (Fate.SENT, Heard.DONE)
+    assert (fourth.fate, fourth.problem) == (Fate.DROPPED, "more urgent voices sound")
+    assert desk.sounding == 0
+
+
+async def test_stopping_one_namespace_stops_what_sounds_and_waits_there() -> None:
+    engine, notebook = PaperEngine(), Notebook()
+    desk = conductor(engine, notebook, merger=Merger(1))
+    async with playing(desk, event(namespace="shop"), event(Kind.CREATED, "shop"), event(namespace="batch")):
+        await until(lambda: desk.heard[Heard.STARTED])
+        desk.stop_sound("shop")
+        assert engine.stopped == [101]
+        assert (notebook.last()[2].fate, notebook.last()[2].problem) == (Fate.DROPPED, "stopped")
+        assert notebook.last()[3].fate is Fate.WAITING
+
+
+async def test_a_voice_that_is_stopped_before_it_starts_never_sounds() -> None:
+    engine, notebook = PaperEngine(reports=False), Notebook()
+    desk = conductor(engine, notebook)
+    async with playing(desk, event()):
+        await until(lambda: engine.played)
+        desk.stop_sound()
+        assert notebook.last()[1].heard is Heard.STOPPED
+        engine.report(Started(1, 7, 0.1))
+        assert engine.stopped == [7]
+        assert notebook.last()[1].heard is Heard.STOPPED
+
+
+async def test_dim_lowers_everything_but_what_is_critical() -> None:
+    engine, notebook = PaperEngine(), Notebook()
+    desk = conductor(engine, notebook, mixer=Mixer(dim_db=-20.0))
+    async with playing(desk, event(Kind.CRASH_LOOP), event(Kind.READY, "batch")):
+        await until(lambda: desk.heard[Heard.STARTED] == 2)
+        desk.dim()
+        assert engine.levels == pytest.approx({101: 1.0, 102: 0.1})
+        desk.dim()
+        assert engine.levels == pytest.approx({101: 1.0, 102: 1.0})
+
+
+async def test_an_engine_with_a_low_ceiling_gets_half_of_it() -> None:
+    engine, notebook = PaperEngine(), Notebook()
+    engine.status = msgspec.structs.replace(engine.status, ceiling=4.0)
+    merger = Merger(10)
+    async with playing(conductor(engine, notebook, merger=merger), event()):
+        await until(lambda: engine.played)
+        assert merger.onsets_per_second == 2.0
+
+
+async def test_an_engine_that_goes_takes_its_voices_along() -> None:
+    engine, notebook = PaperEngine(reports=False), Notebook()
+    desk = conductor(engine, notebook)
+    async with playing(desk, event()):
+        await until(lambda: engine.played)
+        desk._engine_changed(Status(False, "silent", "it is gone"))
+        assert (notebook.last()[1].heard, desk.sounding) == (Heard.LOST, 0)
+
+
+async def test_a_rising_round_trip_is_told() -> None:
+    engine, notebook = PaperEngine(reports=False), Notebook()
+    desk = conductor(engine, notebook, merger=Merger(100, window=0))
+    trips = [0.004] * 60 + [0.2] * 10
+    async with playing(desk, *(event(namespace=f"ns-{n}") for n in range(len(trips)))):
+        await until(lambda: len(engine.played) == len(trips))
+        for voice, trip in enumerate(trips[:60], 1):
+            engine.report(Started(voice, 100 + voice, trip))
+        assert (desk.round_trip, desk.late) == (0.004, False)
+        for voice, trip in enumerate(trips[60:], 61):
+            engine.report(Started(voice, 100 + voice, trip))
+        assert (desk.round_trip, desk.late) == (0.2, True)

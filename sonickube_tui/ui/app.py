@@ -246,7 +246,10 @@ class Console(App[None], Listener):
         panes = self.query_one("#panes")
         if pane is not self._events.log_view:
             panes.set_class(pane is self._snippet, "on-snippet")
-        pane.focus()
+        if pane.focusable:
+            self.screen.set_focus(pane)  # At once: the next key is meant for it.
+        else:
+            pane.focus()
 
     # Actions of the whole console.
 

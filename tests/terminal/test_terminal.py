@@ -58,6 +58,18 @@ def test_a_mix_that_cannot_be_read_is_told_and_left_alone(tmp_path: Path) -> Non
     assert mix.read_text() == "{"
 
 
+def test_a_storm_leaves_the_screen_to_answer_keys(tmp_path: Path) -> None:
+    with Terminal(tmp_path, [*DEMO, "--scenario", "storm"], (120, 40)) as terminal:
+        terminal.wait_for(r"[\d,]{5,} ─╯")
+        terminal.type("/", "billing", "crash", "Enter")
+        terminal.wait_for(r"[\d,]+ of [\d,]{5,}")
+        terminal.type("Up", "Tab", "m", "d")
+        terminal.wait_for(r"mixer · dim -12 dB")
+        assert re.search(r"\[M\] S", terminal.screen())
+        terminal.type("q")
+        terminal.wait_for("EXIT 0")
+
+
 def test_a_terminal_that_is_too_small_says_so(tmp_path: Path) -> None:
     with Terminal(tmp_path, DEMO, (60, 20)) as terminal:
         terminal.wait_for("SonicKube needs 80x24; this is 60x20")
