@@ -58,4 +58,5 @@ class Health:
         pains = sorted(self._faded(now, namespace) for namespace in self._pain)
         if not pains:
             return 1.0
-        return 1.0 / (1.0 + pains[-1] + 0.5 * sum(pains[:-1]) / len(pains))
+        others = pains[:-1]
+        return 1.0 / (1.0 + pains[-1] + 0.5 * sum(others) / max(1, len(others)))

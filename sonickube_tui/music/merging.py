@@ -52,8 +52,8 @@ class Merger:
 
     The first event leaves at once when there is room; those that follow within the window leave as one.
     Urgent batches go first, by severity; the rest in the order of their coming. The batches of one namespace
-    leave in the order of their first events, so that nothing sounds healed that has broken since: an urgent
-    one takes the older ones along, or, with more than a second's voices waiting, leaves them behind.
+    leave in the order of their first events: an urgent one lets the older ones go before it, or, with more
+    than a second's voices waiting, leaves them behind for good.
     All times are seconds of one monotonic clock, passed in.
     """
 

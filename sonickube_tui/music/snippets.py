@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sonickube_tui.event import Kind
-from sonickube_tui.music.syntax import check
+from sonickube_tui.music.syntax import SyntaxProblem, check
 from sonickube_tui.music.theme import Theme
 
 if TYPE_CHECKING:
@@ -64,34 +64,42 @@ class Library:
         """The snippet for a kind, or the one for its severity; None when the theme has silence for it."""
         return next((self._good[name] for name in theme.candidates(kind) if name in self._good), None)
 
-    def _files(self) -> dict[str, Path]:
-        return {file.stem: file for folder in self.folders for file in folder.glob("*.rb")}
+    def _files(self) -> dict[str, list[Path]]:
+        """The files of each snippet, the one that counts first."""
+        files: dict[str, list[Path]] = {}
+        for folder in reversed(self.folders):
+            for file in folder.glob("[!.]*.rb"):
+                files.setdefault(file.stem, []).append(file)
+        return files
 
     def _read(self, name: str) -> Change | None:
         """Take in what the folders hold of a snippet now; None when that changes nothing."""
-        file = self._files().get(name)
+        files = self._files().get(name, [])
         before = self._good.get(name)
-        if file is None:
-            self._problems.pop(name, None)
-            if self._good.pop(name, None) is None:
+        trouble = self._problems.pop(name, None)
+        if not files:
+            self._good.pop(name, None)
+            if before is None and trouble is None:
                 return None
             return Change(name, False, f"{name}.rb is gone; events fall back to their severity's snippet")
-        try:
-            text = file.read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            return self._refuse(name, f"{file}: {error}", 0)
-        if problem := check(text):
-            return self._refuse(name, f"{file}, line {problem.line}: {problem.message}", problem.line)
-        was_bad = self._problems.pop(name, None) is not None
-        snippet = Snippet(name, file, text)
-        if snippet == before and not was_bad:
+        text = _text(files[0])
+        if isinstance(text, SyntaxProblem):
+            return self._refuse(name, files, text)
+        self._good[name] = Snippet(name, files[0], text)
+        if self._good[name] == before and trouble is None:
             return None
-        self._good[name] = snippet
         return Change(name, True, f"{name}.rb is in use")
 
-    def _refuse(self, name: str, message: str, line: int) -> Change:
+    def _refuse(self, name: str, files: Sequence[Path], problem: SyntaxProblem) -> Change:
+        """Keep the last good version, or without one what the file hides."""
+        if name not in self._good:
+            for file in files[1:]:
+                if isinstance(text := _text(file), str):
+                    self._good[name] = Snippet(name, file, text)
+                    break
         kept = "; the last good version plays on" if name in self._good else ""
-        change = self._problems[name] = Change(name, False, message + kept, line)
+        where = f"{files[0]}, line {problem.line}" if problem.line else str(files[0])
+        change = self._problems[name] = Change(name, False, f"{where}: {problem.message}{kept}", problem.line)
         return change
 
     async def watch(self, stop: asyncio.Event | None = None) -> AsyncIterator[Change]:
@@ -112,4 +120,13 @@ class Library:
 
 
 def _is_snippet(_: object, path: str) -> bool:
-    return path.endswith(".rb")
+    return path.endswith(".rb") and not Path(path).name.startswith(".")
+
+
+def _text(file: Path) -> str | SyntaxProblem:
+    """What a file holds, or why that is no snippet; its line is 0 when the file cannot be read."""
+    try:
+        text = file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        return SyntaxProblem(0, str(error))
+    return check(text) or text

@@ -24,21 +24,23 @@ def ruby() -> Language:
 
 def check(text: str) -> SyntaxProblem | None:
     """The first syntax error, or None when the text parses as Ruby."""
-    tree = Parser(ruby()).parse(text.encode("utf-8", "replace"))
-    if not tree.root_node.has_error:
-        return None
-    return _first(tree.root_node) or SyntaxProblem(1, "not Ruby")
-
-
-def _first(node: Node) -> SyntaxProblem | None:
-    if node.is_missing:
-        return SyntaxProblem(node.start_point.row + 1, f"missing {node.type!r}")
-    for child in node.children:
-        if child.has_error and (problem := _first(child)):
+    nodes = [Parser(ruby()).parse(text.encode("utf-8", "replace")).root_node]
+    while nodes:
+        node = nodes.pop()
+        if problem := _problem(node):
             return problem
-    if node.is_error:
-        line = (node.text or b"").decode("utf-8", "replace").strip().splitlines()
-        return SyntaxProblem(
-            node.start_point.row + 1, f"unexpected {line[0][:40]!r}" if line else "unexpected end"
-        )
+        nodes.extend(reversed(node.children))
+    return None
+
+
+def _problem(node: Node) -> SyntaxProblem | None:
+    line = node.start_point.row + 1
+    if node.is_missing:
+        return SyntaxProblem(line, f"missing {node.type!r}")
+    if node.is_error and not any(child.has_error for child in node.children):
+        said = (node.text or b"").decode("utf-8", "replace").strip().splitlines()
+        return SyntaxProblem(line, f"unexpected {said[0][:40]!r}" if said else "unexpected end")
+    # The grammar takes an `end` too many for a variable of that name.
+    if node.type == "identifier" and node.text == b"end" and node.parent and node.parent.type != "call":
+        return SyntaxProblem(line, "unexpected 'end'")
     return None

@@ -6,7 +6,7 @@ import re
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
@@ -14,8 +14,8 @@ from sonickube_tui.errors import UserError
 from sonickube_tui.event import Kind, Severity
 from sonickube_tui.music.merging import WINDOW
 
-Colour = Annotated[str, msgspec.Meta(pattern="^#[0-9a-fA-F]{6}$")]
-SnippetName = Annotated[str, msgspec.Meta(pattern="^[a-z0-9_]*$")]
+Colour = Annotated[str, msgspec.Meta(pattern=r"^#[0-9a-fA-F]{6}\Z")]
+SnippetName = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9_]*\Z")]
 
 
 class Palette(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -82,23 +82,29 @@ def load_theme(name: str, folders: Sequence[Path]) -> Theme:
 
 def read_theme(file: Path) -> Theme:
     """Read a theme file. Raises UserError naming file and field when it is not a theme."""
+    raw: dict[str, Any] = {}
     try:
-        theme = msgspec.convert(tomllib.loads(file.read_text("utf-8")), Theme)
+        raw = tomllib.loads(file.read_text("utf-8"))
+        theme = msgspec.convert(raw, Theme)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UserError(f"{file}: {error}") from None
     except msgspec.ValidationError as error:
-        raise UserError(f"{file}: {explain(error, {'snippets': Kind, 'fallback': Severity})}") from None
+        raise UserError(f"{file}: {_explain(str(error), raw)}") from None
     if theme.name != file.stem:
         raise UserError(f"{file}: name is {theme.name!r}, but the file's name says {file.stem!r}")
     return theme
 
 
-def explain(
-    error: msgspec.ValidationError, keys: dict[str, type[Kind] | type[Severity]] | None = None
-) -> str:
-    """A validation error in one line that also says what would be right."""
-    text = str(error).replace("`$.", "`").replace("Object contains unknown field", "unknown key")
-    for table, enum in (keys or {}).items():
-        if match := re.fullmatch(rf"Invalid enum value '(.*)' - at `key` in `{table}`", text):
+def _explain(error: str, raw: dict[str, Any]) -> str:
+    """msgspec's words in one line that names the field and says what would be right."""
+    for table, enum in (("snippets", Kind), ("fallback", Severity)):
+        if match := re.fullmatch(rf"Invalid enum value '(.*)' - at `key` in `\$\.{table}`", error):
             return f"[{table}] has {match[1]!r}; it can be one of: {', '.join(enum)}"
-    return text
+        if error.endswith(f"at `$.{table}[...]`"):
+            key, name = next(item for item in raw[table].items() if not _is_name(item[1]))
+            return f"[{table}] {key} = {name!r}: a snippet's name is of small letters, digits and _"
+    return error.replace("`$.", "`").replace("Object contains unknown field", "unknown key")
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch("[a-z0-9_]*", value) is not None
