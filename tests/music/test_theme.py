@@ -118,7 +118,7 @@ def test_a_kinds_own_snippet_comes_before_its_severitys_and_the_empty_name_is_si
         ("tempo = 90", "tempo = nan", r"Expected `float` .* - at `tempo`"),
         ("tempo = 90", "tempo = 90\nwindow = 6", r"Expected `float` <= 5\.0 - at `window`"),
         ("tempo = 90", "temper = 90", r"unknown key `temper`"),
-        ('"chime"', '"../chime"', r"Expected `str` matching .* - at `snippets"),
+        ('"chime"', '"../chime"', r"\[snippets\] ready = '\.\./chime': a snippet's name"),
         ('"own"', '"other"', r"name is 'other', but the file's name says 'own'"),
         ('name = "own"\n', "", r"missing required field `name`"),
         ('"own"', "own", r"Invalid value \(at line 1, column 8\)"),
