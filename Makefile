@@ -42,7 +42,7 @@ soak: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	tests/real-parts
-	$(BIN)/python -m benchmarks
+	PYTHONPATH=tests $(BIN)/python -m benchmarks
 
 picture: $(VENV)/.dev
 	PYTHONPATH=tests $(BIN)/python docs/picture.py

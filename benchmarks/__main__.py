@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import reload, terminal
+from benchmarks import engine, reload, terminal
 
 MANY = 10_000
 
@@ -132,6 +132,24 @@ def main() -> None:
         "",
         "< 150 ms",
     )
+
+    if figures := engine.measure():
+        twenty = figures[20]
+        table.add_row(
+            "round trip of a voice on Sonic Pi, 20 voices/s",
+            f"p50 {percentile(twenty.trips, 50):.1f} ms, p99 {percentile(twenty.trips, 99):.1f} ms",
+            f"our CPU {100 * twenty.cpu:.1f} % of a core",
+            "",
+            "",
+        )
+        clean = [rate for rate, measured in figures.items() if measured.clean]
+        table.add_row(
+            "voices/s that Sonic Pi takes in time, before merging",
+            f"{max(clean, default=0)}",
+            f"of {', '.join(map(str, figures))} (jack's period: 43/s)",
+            "",
+            "",
+        )
     Console(width=130).print(table)
 
 
