@@ -7,8 +7,9 @@ import time
 from collections.abc import AsyncIterator
 
 from sonic_pi import SonicPiServer, missing
-from sonickube_tui.conductor import Conductor, Heard
+from sonickube_tui.conductor import Conductor
 from sonickube_tui.engine.sonic_pi import SonicPi, Ways
+from sonickube_tui.entry import Heard
 from sonickube_tui.event import Connection, Event, Kind
 from sonickube_tui.music.merging import Merger
 from sonickube_tui.music.snippets import Library

@@ -8,7 +8,6 @@ import time
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
-from enum import StrEnum
 
 import msgspec
 
@@ -24,11 +23,12 @@ from sonickube_tui.engine.base import (
     Started,
     Status,
 )
+from sonickube_tui.entry import Entry, Fate, Heard, Listener, Notice
 from sonickube_tui.event import Connection, Event, Link, Severity
 from sonickube_tui.music.health import Health
 from sonickube_tui.music.merging import Batch, Merger
 from sonickube_tui.music.mixer import Mixer
-from sonickube_tui.music.snippets import Change, Library
+from sonickube_tui.music.snippets import Library
 from sonickube_tui.music.theme import Theme
 from sonickube_tui.music.voice import Voice
 
@@ -37,78 +37,6 @@ VOICES = 32
 
 LOG_LINES = 500
 """Lines of the engine's log that are kept."""
-
-
-class Fate(StrEnum):
-    """What became of an event on its way to the engine."""
-
-    WAITING = "waiting"
-    SENT = "sent"
-    MERGED = "merged"
-    MUTED = "muted"
-    SILENT = "silent"
-    UNMAPPED = "unmapped"
-    DROPPED = "dropped"
-
-
-class Heard(StrEnum):
-    """What became of a voice that was sent, as the engine reported it or as we did it."""
-
-    NOTHING = ""
-    STARTED = "started"
-    DONE = "done"
-    FAILED = "failed"
-    LOST = "lost"
-    STOPPED = "stopped"
-
-    @property
-    def final(self) -> bool:
-        """Whether nothing more is expected of it."""
-        return self in (Heard.DONE, Heard.FAILED, Heard.LOST, Heard.STOPPED)
-
-
-class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """An event and what became of it; each change makes a new entry with the same `seq`.
-
-    `count` is the number of events its voice stands for, `after` the seconds from sending to the engine's
-    first report, `line` the snippet's line of a failure (0 when unknown), `problem` one line for people.
-    """
-
-    seq: int
-    event: Event
-    fate: Fate = Fate.WAITING
-    count: int = 1
-    snippet: str = ""
-    heard: Heard = Heard.NOTHING
-    after: float = 0.0
-    problem: str = ""
-    line: int = 0
-
-
-class Notice(msgspec.Struct, frozen=True, gc=False):
-    """Something to tell the user that is not about one event."""
-
-    severity: Severity
-    text: str
-
-
-class Listener:
-    """What the conductor tells those who watch it; override what is of interest."""
-
-    def entry(self, entry: Entry) -> None:
-        """An entry is new, or has changed."""
-
-    def connection(self, connection: Connection) -> None:
-        """The source stands differently with its cluster."""
-
-    def notice(self, notice: Notice) -> None:
-        """There is something to say."""
-
-    def snippet_changed(self, change: Change) -> None:
-        """A snippet's file was saved, made or deleted."""
-
-    def said(self, said: Said) -> None:
-        """The engine wrote something into its log."""
 
 
 class _Sounding(msgspec.Struct):

@@ -14,8 +14,9 @@ from typing import BinaryIO
 
 import msgspec
 
-from sonickube_tui.conductor import Conductor, Entry, Fate, Heard, Listener, Notice
+from sonickube_tui.conductor import Conductor
 from sonickube_tui.engine.base import Said
+from sonickube_tui.entry import Entry, Fate, Heard, Listener, Notice
 from sonickube_tui.event import Connection, Event, Kind, Link
 from sonickube_tui.music.snippets import Change
 

@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from pathlib import Path
 
-from sonickube_tui.conductor import Conductor, Entry, Listener, Notice
+from sonickube_tui.conductor import Conductor
 from sonickube_tui.engine.base import Done, Ended, Packet, Report, Started, Status
+from sonickube_tui.entry import Entry, Listener, Notice
 from sonickube_tui.event import Connection, Event, Kind
 from sonickube_tui.music.snippets import Change, Library
 from sonickube_tui.music.theme import Theme, read_theme

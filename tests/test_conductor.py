@@ -11,8 +11,9 @@ import msgspec
 import pytest
 
 from players import Notebook, PaperEngine, conductor, event, score, until
-from sonickube_tui.conductor import Conductor, Fate, Heard
+from sonickube_tui.conductor import Conductor
 from sonickube_tui.engine.base import Ended, Failed, Lost, PacketTooLarge, Started, Status
+from sonickube_tui.entry import Fate, Heard
 from sonickube_tui.errors import UserError
 from sonickube_tui.event import Connection, Event, Kind, Severity
 from sonickube_tui.music.merging import Merger

@@ -18,8 +18,9 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Footer, Static
 
-from sonickube_tui.conductor import Conductor, Entry, Heard, Listener, Notice
+from sonickube_tui.conductor import Conductor
 from sonickube_tui.engine.base import PacketTooLarge, Said
+from sonickube_tui.entry import Entry, Heard, Listener, Notice
 from sonickube_tui.errors import UserError
 from sonickube_tui.event import Connection, Event, Kind, Severity
 from sonickube_tui.music.render import readable

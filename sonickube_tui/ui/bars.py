@@ -8,7 +8,8 @@ from datetime import datetime
 from rich.text import Text
 from textual.widget import Widget
 
-from sonickube_tui.conductor import Conductor, Entry, Fate, Heard
+from sonickube_tui.conductor import Conductor
+from sonickube_tui.entry import Entry, Fate, Heard
 from sonickube_tui.event import Link, Severity
 from sonickube_tui.music.health import words
 from sonickube_tui.ui.cells import fit, plain

@@ -16,7 +16,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widgets import Input
 
-from sonickube_tui.conductor import Entry
+from sonickube_tui.entry import Entry
 from sonickube_tui.ui.actions import Pane, bindings
 from sonickube_tui.ui.cells import fit, fit_middle
 from sonickube_tui.ui.history import History

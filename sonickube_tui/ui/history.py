@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import deque
 
-from sonickube_tui.conductor import Entry
+from sonickube_tui.entry import Entry
 
 LIMIT = 100_000
 

@@ -7,7 +7,7 @@ from textual.color import Color
 from textual.theme import Theme as ScreenTheme
 from textual.widgets.text_area import TextAreaTheme
 
-from sonickube_tui.conductor import Entry, Fate, Heard
+from sonickube_tui.entry import Entry, Fate, Heard
 from sonickube_tui.event import Severity
 from sonickube_tui.music.theme import Palette
 

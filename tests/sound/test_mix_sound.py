@@ -12,8 +12,9 @@ import pytest
 
 from players import Notebook, classic, event, until
 from sonic_pi import SonicPiServer, Sound
-from sonickube_tui.conductor import Conductor, Entry, Fate, Heard
+from sonickube_tui.conductor import Conductor
 from sonickube_tui.engine.sonic_pi import SonicPi, Ways
+from sonickube_tui.entry import Entry, Fate, Heard
 from sonickube_tui.event import Connection, Event, Kind, Severity
 from sonickube_tui.music.mixer import Channel, Mixer
 from sonickube_tui.music.snippets import Library

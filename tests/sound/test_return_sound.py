@@ -9,9 +9,9 @@ import pytest
 
 from players import Notebook, conductor, event, score, until
 from sonic_pi import SonicPiServer
-from sonickube_tui.conductor import Heard
 from sonickube_tui.engine import sonic_pi as engine_module
 from sonickube_tui.engine.sonic_pi import BRIDGE_LINES, SonicPi, Ways
+from sonickube_tui.entry import Heard
 from sonickube_tui.event import Kind, Severity
 from sonickube_tui.music.snippets import Library
 

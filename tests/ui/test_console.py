@@ -13,8 +13,8 @@ from textual.widgets import Static
 
 from players import PaperEngine, event, score, until
 from players import conductor as make_conductor
-from sonickube_tui.conductor import Fate, Listener
 from sonickube_tui.engine.base import Failed
+from sonickube_tui.entry import Fate, Listener
 from sonickube_tui.errors import UserError
 from sonickube_tui.event import Connection, Event, Kind, Link
 from sonickube_tui.music.snippets import Library

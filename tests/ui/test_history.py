@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from players import event
-from sonickube_tui.conductor import Entry, Fate
+from sonickube_tui.entry import Entry, Fate
 from sonickube_tui.event import Kind
 from sonickube_tui.ui.history import History
 
