@@ -72,7 +72,10 @@ def test_themes_are_listed_a_line_each(tmp_path: Path) -> None:
         (["demo", "--headless", "--snippets", "nowhere"], ["there is no snippet folder nowhere"]),
         (["demo", "--headless", "--sonic-pi", "localhost:70000"], ["between 1 and 65535, not 70000"]),
         (["demo", "--headless", "--sonic-pi", "localhost"], ["must be HOST:PORT"]),
-        (["demo", "--headless", "--engine", "loud"], ["'loud' is not one of 'auto', 'sonic-pi', 'silent'"]),
+        (
+            ["demo", "--headless", "--engine", "loud"],
+            ["'loud' is not one of 'auto', 'sonic-pi', 'boot', 'bridge', 'silent'"],
+        ),
         (["demo", "--headless", "--for", "0"], ["--for"]),
         (["demo", "--headless", "--config", "nowhere.toml"], ["nowhere.toml cannot be read"]),
         (

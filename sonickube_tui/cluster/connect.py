@@ -5,11 +5,11 @@ The Kubernetes client's models are passed by: reading pods through them is some 
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import AsyncGenerator, Mapping
+from ipaddress import ip_address
 from pathlib import Path
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import aiohttp
 import msgspec
@@ -19,6 +19,7 @@ from kubernetes.aio.config.config_exception import ConfigException
 from kubernetes.aio.config.incluster_config import load_incluster_config
 from kubernetes.aio.config.kube_config import KubeConfigLoader, KubeConfigMerger
 
+from sonickube_tui.cluster.plugin import Plugin, PluginFailed
 from sonickube_tui.cluster.pod import ServerStatus, decode_status
 from sonickube_tui.errors import UserError
 
@@ -26,6 +27,9 @@ REQUEST_TIMEOUT = 30.0
 """Seconds for one answer, or for one piece of it."""
 
 _SERVICE_ACCOUNT_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+
+_UNREADABLE = (ConfigException, OSError, ValueError, TypeError, KeyError, aiohttp.ClientError)
+"""What the client's loaders raise for files and answers that do not give credentials."""
 
 
 class ApiError(Exception):
@@ -41,6 +45,11 @@ class ApiError(Exception):
         """Whether the version or the page asked for is no longer there."""
         return self.code == 410 or self.reason in ("Expired", "Gone")
 
+    @property
+    def passing(self) -> bool:
+        """Whether the same request may be answered a little later: the server is busy, or not well."""
+        return self.code == 429 or self.code >= 500
+
 
 class Unreachable(Exception):
     """No answer from the API server: refused, timed out, cut off. Worth another try."""
@@ -49,13 +58,20 @@ class Unreachable(Exception):
 class Api:
     """GET and POST on raw paths of one cluster; use as an async context manager.
 
-    `cluster` is the context's name, `namespace` the one the context names.
+    `cluster` is the context's name, `namespace` the one the context names; `plugin` is told when the server
+    refuses its credential.
     """
 
-    def __init__(self, configuration: Configuration, *, cluster: str, namespace: str) -> None:
+    def __init__(
+        self, configuration: Configuration, *, cluster: str, namespace: str, plugin: Plugin | None = None
+    ) -> None:
         self.cluster = cluster
         self.namespace = namespace
         self.server = str(configuration.host)
+        self._plugin = plugin
+        if _loopback(self.server):
+            # As kubectl: only a proxy that the kubeconfig names is asked for this machine.
+            configuration.client_session_kwargs = {"trust_env": False}
         try:
             self._client = ApiClient(configuration)
         except OSError as error:
@@ -75,15 +91,20 @@ class Api:
         """Send JSON and return the whole answer. Raises as `get` does."""
         return await self._whole("POST", path, {}, body)
 
-    async def lines(self, path: str, *, idle: float, **query: str) -> AsyncGenerator[bytes]:
+    async def lines(
+        self, path: str, *, idle: float, begun: bool = False, **query: str
+    ) -> AsyncGenerator[bytes]:
         """The answer line by line as it comes, until the server ends it.
 
         `idle` is the number of seconds without a byte after which the connection counts as dead: a
-        half-open one is silent for ever. Raises as `get` does.
+        half-open one is silent for ever. With `begun` an empty line comes first, as soon as the server has
+        accepted the request. Raises as `get` does.
         """
         response = await self._request("GET", path, query, None, idle)
         rest = b""
         try:
+            if begun:
+                yield b""
             async for piece in response.content.iter_any():
                 *lines, rest = (rest + piece).split(b"\n") if b"\n" in piece else (rest + piece,)
                 for line in filter(None, lines):
@@ -103,10 +124,30 @@ class Api:
     async def _request(
         self, method: str, path: str, query: Mapping[str, str], body: object, idle: float
     ) -> aiohttp.ClientResponse:
-        headers: dict[str, str] = {"Accept": "application/json"}
         pairs = [(key, value) for key, value in query.items() if value]
-        await self._client.update_params_for_auth(headers, pairs, ["BearerToken"], path, method, body)
         url = f"{self.server}{path}" + (f"?{urlencode(pairs)}" if pairs else "")
+        headers = await self._headers()
+        try:
+            return await self._send(method, url, headers, body, idle)
+        except ApiError as error:
+            if error.code != 401 or self._plugin is None or "Authorization" not in headers:
+                raise
+            self._plugin.refused(headers["Authorization"])
+        return await self._send(method, url, await self._headers(), body, idle)
+
+    async def _headers(self) -> dict[str, str]:
+        try:
+            credentials = await self._client.configuration.auth_settings()
+        except (PluginFailed, *_UNREADABLE) as error:
+            raise Unreachable(f"the credentials could not be renewed: {_one_line(error)}") from error
+        headers = {"Accept": "application/json"}
+        if "BearerToken" in credentials:
+            headers["Authorization"] = credentials["BearerToken"]["value"]
+        return headers
+
+    async def _send(
+        self, method: str, url: str, headers: dict[str, str], body: object, idle: float
+    ) -> aiohttp.ClientResponse:
         timeout = aiohttp.ClientTimeout(sock_connect=REQUEST_TIMEOUT, sock_read=idle)
         try:
             answer = await self._client.call_api(
@@ -120,8 +161,10 @@ class Api:
                 f"the certificate of {self.server} is not trusted: {error.certificate_error}; "
                 "check certificate-authority in the kubeconfig"
             ) from None
-        except aiohttp.InvalidURL:
-            raise UserError(f"the kubeconfig's server {self.server!r} is not a URL") from None
+        except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError):
+            raise UserError(
+                f"the kubeconfig's server {self.server!r} is not a URL with http:// or https://"
+            ) from None
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise Unreachable(_why(error)) from error
         return response
@@ -140,6 +183,9 @@ def _why(error: BaseException) -> str:
         return "no answer in time"
     if isinstance(error, aiohttp.ClientPayloadError):
         return "the connection broke off"
+    if isinstance(error, aiohttp.ClientConnectorDNSError | aiohttp.ClientSSLError):
+        # Their numbers are not the system's.
+        return error.os_error.strerror or str(error.os_error)
     if isinstance(error, aiohttp.ClientConnectorError):
         number = error.os_error.errno
         return os.strerror(number) if number else str(error.os_error)
@@ -157,22 +203,26 @@ async def connect(kubeconfig: str | None = None, context: str | None = None) -> 
         if kubeconfig is None and context is None and "KUBERNETES_SERVICE_HOST" in os.environ:
             return _in_cluster(configuration)
         raise UserError(f"no kubeconfig at {paths}; name one with --kubeconfig, or try: sonickube demo")
-    with _Complaints() as complaints:
-        loader = _loader(paths, context)
-        user = loader.current_context["context"].get("user")
-        try:
-            await loader.load_and_set(configuration)
-        except (ConfigException, OSError, ValueError, TypeError, KeyError) as error:
-            raise UserError(f"kubeconfig {paths}: {_one_line(error)}") from None
-    if complaints.texts and not (configuration.api_key or configuration.cert_file):
-        raise UserError(
-            f"the credentials of user {user!r} could not be had: {_one_line(complaints.texts[-1])}"
-        )
-    configuration.refresh_api_key_hook = loader.load_and_set
+    loader, plugin = _loader(paths, context)
+    chosen = loader.current_context["context"]
+
+    async def renew(configuration: Configuration) -> None:
+        if plugin:
+            await plugin.renew()
+        await loader.load_and_set(configuration)
+
+    try:
+        await renew(configuration)
+    except PluginFailed as error:
+        raise UserError(f"the credentials of user {chosen['user']!r} could not be had: {error}") from None
+    except _UNREADABLE as error:
+        raise UserError(f"kubeconfig {paths}: {_one_line(error)}") from None
+    configuration.refresh_api_key_hook = renew
     return Api(
         configuration,
         cluster=loader.current_context["name"],
-        namespace=loader.current_context["context"].get("namespace") or "default",
+        namespace=chosen.get("namespace") or "default",
+        plugin=plugin,
     )
 
 
@@ -180,11 +230,15 @@ def _any_file(paths: str) -> bool:
     return any(Path(path).expanduser().is_file() for path in paths.split(os.pathsep) if path)
 
 
-def _loader(paths: str, context: str | None) -> KubeConfigLoader:
+def _loader(paths: str, context: str | None) -> tuple[KubeConfigLoader, Plugin | None]:
+    """What reads the context's cluster and user, and the plug-in that must have run before."""
     try:
-        config = KubeConfigMerger(paths).config
+        merger = KubeConfigMerger(paths)
+        config = merger.config
         names = [entry["name"] for entry in config.value.get("contexts") or [] if "name" in entry]
-        wanted = context or config.value.get("current-context")
+        # As kubectl: the first file that sets one decides. The merger lets the last do so.
+        currents = (file.get("current-context") for file in merger.config_files.values())
+        wanted = context or next(filter(None, currents), None)
     except Exception as error:
         # The merger lets through whatever YAML and a wrong shape raise.
         raise UserError(f"{paths} is not a kubeconfig: {_one_line(error)}") from None
@@ -195,8 +249,12 @@ def _loader(paths: str, context: str | None) -> KubeConfigLoader:
     if wanted not in names:
         raise UserError(f"kubeconfig {paths} has no context {wanted!r}; it has: {', '.join(names) or 'none'}")
     try:
-        return KubeConfigLoader(config_dict=config, config_base_path=None, active_context=wanted)
-    except ConfigException as error:
+        loader = KubeConfigLoader(config_dict=config, config_base_path=None, active_context=wanted)
+        user = config["users"].get_with_name(loader.current_context["context"].get("user"), safe=True)
+        # Taken out, or the client would run the plug-in as well.
+        program = user and user.value["user"].pop("exec", None)
+        return loader, Plugin(program, user.value["user"]) if program else None
+    except (ConfigException, ValueError) as error:
         raise UserError(f"kubeconfig {paths}: {_one_line(error)}") from None
 
 
@@ -209,6 +267,14 @@ def _in_cluster(configuration: Configuration) -> Api:
     return Api(configuration, cluster="in-cluster", namespace=namespace or "default")
 
 
+def _loopback(url: str) -> bool:
+    try:
+        host = urlsplit(url).hostname or ""
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def plain(url: str, cluster: str) -> Api:
     """An API server that asks for no credentials, such as the simulated one."""
     return Api(Configuration(host=url), cluster=cluster, namespace="default")
@@ -216,25 +282,3 @@ def plain(url: str, cluster: str) -> Api:
 
 def _one_line(error: object) -> str:
     return " ".join(str(error).split())
-
-
-class _Complaints(logging.Handler):
-    """Catches what the client's config loader logs: it swallows a failing credential plug-in's error, and
-    unhandled log lines would be written over the screen."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self.texts: list[str] = []
-        self._logger = logging.getLogger("kubernetes.aio.config")
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.texts.append(record.getMessage())
-
-    def __enter__(self) -> _Complaints:
-        self._logger.addHandler(self)
-        self._logger.propagate = False
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._logger.removeHandler(self)
-        self._logger.propagate = True

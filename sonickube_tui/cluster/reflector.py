@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -33,6 +34,9 @@ WATCH_SECONDS = (300, 600)
 
 GRACE = 60.0
 """Seconds past its end after which a watch that stays silent is cut: the connection is half-open."""
+
+SHORT = 1.0
+"""Seconds that a watch must last; the end of a shorter one is a failure, after which we pause."""
 
 
 class Backoff:
@@ -105,15 +109,17 @@ class Reflector:
         self._version = page.metadata.resource_version
         yield self._connection(Link.WATCHING)
 
-    async def watch(self) -> AsyncIterator[Event]:
+    async def watch(self, away: bool) -> AsyncIterator[Event | Connection]:
         """Follow the changes from the last known version until the server ends the watch.
 
-        Raises ApiError when the server says so in the stream, and as the API does.
+        When the server was `away`, it is told first that it has answered. Raises ApiError when the server
+        says so in the stream, and as the API does.
         """
         seconds = random.randint(*WATCH_SECONDS)
         lines = self._api.lines(
             self._path,
             idle=seconds + GRACE,
+            begun=away,
             watch="true",
             allowWatchBookmarks="true",
             labelSelector=self._selector,
@@ -122,6 +128,9 @@ class Reflector:
         )
         async with aclosing(lines):
             async for line in lines:
+                if not line:
+                    yield self._connection(Link.WATCHING)
+                    continue
                 match decode_watch_event(line):
                     case Added(pod) | Modified(pod):
                         old = self._pods.get(pod.key)
@@ -170,16 +179,19 @@ class Reflector:
         """
         backoff = Backoff()
         first = True
+        away = False
         while True:
+            began = math.inf  # No watch has begun yet.
             try:
                 if self._version is None:
                     async for item in self.list(first):
                         yield item
-                    first = False
+                    first = away = False
                 began = time.monotonic()
-                async for item in self.watch():
+                async for item in self.watch(away):
                     yield item
-                if time.monotonic() - began >= 1.0:
+                if time.monotonic() - began >= SHORT:
+                    away = False
                     continue
                 why = "the watch ended at once"
             except Unreachable as error:
@@ -188,19 +200,17 @@ class Reflector:
                 why = f"the server's answer makes no sense: {error}"
                 self._version = None
             except ApiError as error:
-                watching = self._version is not None
-                if first and not error.expired:
+                if first and not (error.expired or error.passing):
                     raise
                 why = str(error)
                 if error.code != 429:
                     self._version = None
-                if error.expired and watching:
+                if error.expired and time.monotonic() - began >= SHORT:
                     continue
+            away = True
             pause = backoff.pause(time.monotonic())
             yield self._connection(Link.RECONNECTING, f"{why}; trying again in {pause:.0f} s")
             await asyncio.sleep(pause)
-            if self._version is not None:
-                yield self._connection(Link.WATCHING)
 
 
 def _progress(done: int, page: ListMetadata) -> str:

@@ -37,22 +37,24 @@ async def follow(
     credentials, permissions, or a selector it cannot parse.
     """
     async with await connect() as api:
-        yield Connection(at=time.time(), cluster=api.cluster, link=Link.CONNECTING, detail=api.server)
+        connecting = Connection(at=time.time(), cluster=api.cluster, link=Link.CONNECTING, detail=api.server)
+        yield connecting
         backoff = Backoff()
         while True:
             try:
                 scopes: Sequence[str | None] = list(dict.fromkeys(namespaces)) or await _allowed(
                     api, selector
                 )
-                async for item in _together([Reflector(api, scope, selector) for scope in scopes]):
+                reflectors = [Reflector(api, scope, selector) for scope in scopes]
+                async for item in _together(reflectors, connecting):
                     yield item
-            except Unreachable as error:
+            except (ApiError, Unreachable) as error:
+                if isinstance(error, ApiError) and not error.passing:
+                    raise _explained(error, api, namespaces, selector) from None
                 pause = backoff.pause(time.monotonic())
                 detail = f"{api.server}: {error}; trying again in {pause:.0f} s"
                 yield Connection(at=time.time(), cluster=api.cluster, link=Link.RECONNECTING, detail=detail)
                 await asyncio.sleep(pause)
-            except ApiError as error:
-                raise _explained(error, api, namespaces, selector) from None
 
 
 async def _allowed(api: Api, selector: str) -> Sequence[str | None]:
@@ -62,7 +64,9 @@ async def _allowed(api: Api, selector: str) -> Sequence[str | None]:
     try:
         answer = await api.get("/api/v1/namespaces")
         names = [item.metadata.name for item in msgspec.json.decode(answer, type=_NamedList).items]
-    except ApiError:
+    except ApiError as error:
+        if error.code != 403:
+            raise
         names = [api.namespace]
     paths = [f"/api/v1/namespaces/{name}/pods" for name in names]
     allowed = [name for name, path in zip(names, paths, strict=True) if await _may_list(api, path, selector)]
@@ -84,19 +88,25 @@ async def _may_list(api: Api, path: str, selector: str) -> bool:
     return True
 
 
-async def _together(reflectors: Sequence[Reflector]) -> AsyncIterator[Event | Connection]:
-    """The streams of all reflectors as one, with one account of how they stand with the cluster."""
+async def _together(
+    reflectors: Sequence[Reflector], connecting: Connection
+) -> AsyncIterator[Event | Connection]:
+    """The streams of all reflectors as one, with one account of how they stand with the cluster.
+
+    A reflector that has told nothing yet is still `connecting`.
+    """
     queue: asyncio.Queue[tuple[int, Event | Connection | Exception]] = asyncio.Queue(1_000)
 
     async def pump(number: int, reflector: Reflector) -> None:
         try:
             async for item in reflector.run():
                 await queue.put((number, item))
-        except (ApiError, UserError) as error:
+        except Exception as error:
+            # Whatever it is, it must come out where somebody listens.
             await queue.put((number, error))
 
     tasks = [asyncio.create_task(pump(number, reflector)) for number, reflector in enumerate(reflectors)]
-    links: dict[int, Connection] = {}
+    links = [connecting] * len(reflectors)
     told: Connection | None = None
     told_at = 0.0
     try:
@@ -110,7 +120,7 @@ async def _together(reflectors: Sequence[Reflector]) -> AsyncIterator[Event | Co
                 yield item
             if not isinstance(item, Connection) and time.monotonic() - told_at < 1.0:
                 continue
-            summary = _summary(list(links.values()), sum(reflector.pods for reflector in reflectors))
+            summary = _summary(links, sum(reflector.pods for reflector in reflectors))
             if told is None or msgspec.structs.replace(summary, at=told.at) != told:
                 told, told_at = summary, time.monotonic()
                 yield summary

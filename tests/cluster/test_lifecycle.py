@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
+
 from sonickube_tui.cluster.lifecycle import MESSAGE_LIMIT, events
 from sonickube_tui.cluster.pod import Added, Deleted, Modified, Pod, decode_watch_event
 from sonickube_tui.event import Kind

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from sonickube_tui.cluster.simulated.selectors import parse_fields, parse_labels
 from sonickube_tui.cluster.simulated.status import ApiError
 

@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 import msgspec
 import pytest
+
 from sonickube_tui.cluster.simulated import SimulatedCluster, World
 from sonickube_tui.cluster.simulated.store import HISTORY
 from sonickube_tui.cluster.simulated.watch import BACKLOG
@@ -341,6 +342,18 @@ async def test_a_watcher_that_does_not_read_is_ended_and_may_resume(hand: Client
             await watch.rest()
     async with hand.watch(resourceVersion=since) as watch:
         assert await watch.take(1) == [("MODIFIED", "a")]
+
+
+async def test_a_watcher_that_leaves_while_we_write_is_no_news(
+    hand: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with hand.watch(resourceVersion=version(hand.world)) as watch:
+        # Between these two the server has no chance to see that the watcher is gone.
+        hand.world.apply(pod("d"))
+        hand.cluster.drop_watches()
+        with pytest.raises(aiohttp.ClientError):
+            await watch.rest()
+    assert caplog.records == []
 
 
 async def test_the_world_waits_for_the_first_watch_of_pods() -> None:

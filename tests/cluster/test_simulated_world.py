@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
+
 from sonickube_tui.cluster.simulated import SCENARIOS, World
 from sonickube_tui.cluster.simulated.store import HISTORY, Change
 

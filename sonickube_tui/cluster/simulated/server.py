@@ -125,12 +125,14 @@ class SimulatedCluster:
             self._watched.set()
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
         response.enable_chunked_encoding()
-        await response.prepare(request)
-        self._watches[watch] = request.transport
-        try:
-            await self._stream(response, watch, asked)
-        finally:
-            del self._watches[watch]
+        # A watcher may leave while we write to it.
+        with contextlib.suppress(ConnectionResetError):
+            await response.prepare(request)
+            self._watches[watch] = request.transport
+            try:
+                await self._stream(response, watch, asked)
+            finally:
+                del self._watches[watch]
         return response
 
     async def _stream(self, response: web.StreamResponse, watch: Watch, asked: query.Query) -> None:

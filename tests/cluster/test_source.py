@@ -1,0 +1,420 @@
+"""A cluster as a source: which namespaces it follows, and how it says how it stands with the server."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+from kubernetes.aio.client.configuration import Configuration
+
+from players import until
+from sonickube_tui.cluster import reflector, source
+from sonickube_tui.cluster.connect import Api, plain
+from sonickube_tui.cluster.reflector import PAGE, Backoff
+from sonickube_tui.cluster.simulated import SimulatedCluster, World
+from sonickube_tui.cluster.source import follow
+from sonickube_tui.errors import UserError
+from sonickube_tui.event import Connection, Event, Kind, Link
+
+Json = dict[str, Any]
+
+
+class Gate:
+    """An API server that passes requests on to a simulated cluster, or refuses them as a real one does.
+
+    `allowed` are the paths that its user may read; None is all. Its port stays the same when it is closed and
+    opened again. It has no watch cache: every list comes in pages.
+    """
+
+    def __init__(self, cluster: SimulatedCluster, allowed: set[str] | None = None) -> None:
+        self.allowed = allowed
+        self.failures: list[tuple[int, str]] = []
+        """Codes and reasons of the next answers, before all is well."""
+        self.held = ""
+        """A path whose answer waits until it is no longer named here."""
+        self.asked: list[str] = []
+        self.answering = 0
+        """Requests that it is answering now, watches among them."""
+        self._cluster = cluster
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port: int = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._runner: web.AppRunner | None = None
+
+    async def open(self) -> None:
+        """Listen."""
+        app = web.Application()
+        app.router.add_get("/{path:.*}", self._answer)
+        self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True).start()
+
+    async def close(self) -> None:
+        """Break off all connections and refuse new ones."""
+        if self._runner:
+            await self._runner.cleanup()
+            self._runner = None
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        self.asked.append(request.path)
+        self.answering += 1
+        try:
+            while request.path == self.held:
+                await asyncio.sleep(0.01)
+            return await self._pass_on(request)
+        finally:
+            self.answering -= 1
+
+    async def _pass_on(self, request: web.Request) -> web.StreamResponse:
+        if self.failures:
+            code, reason = self.failures.pop(0)
+            return status(code, reason, f"the server says {reason}")
+        if self.allowed is not None and request.path not in self.allowed:
+            return forbidden(request.path)
+        query = dict(request.query)
+        if query.get("resourceVersion") == "0":
+            del query["resourceVersion"]
+        response = web.StreamResponse(headers={"Content-Type": "application/json"})
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(self._cluster.url + request.path, params=query) as answer,
+        ):
+            response.set_status(answer.status)
+            await response.prepare(request)
+            async for piece in answer.content.iter_any():
+                await response.write(piece)
+        return response
+
+
+def status(code: int, reason: str, message: str) -> web.Response:
+    body = {"kind": "Status", "status": "Failure", "message": message, "reason": reason, "code": code}
+    return web.json_response({"apiVersion": "v1", "metadata": {}, **body}, status=code)
+
+
+def forbidden(path: str) -> web.Response:
+    resource = path.rpartition("/")[2]
+    inside = re.fullmatch("/api/v1/namespaces/(.+)/pods", path)
+    where = f'in the namespace "{inside[1]}"' if inside else "at the cluster scope"
+    message = (
+        f'{resource} is forbidden: User "viewer" cannot list resource "{resource}" in API group "" {where}'
+    )
+    return status(403, "Forbidden", message)
+
+
+@asynccontextmanager
+async def gate(
+    world: World, *allowed: str, namespaces: bool = True, opened: bool = True
+) -> AsyncIterator[Gate]:
+    """A gate whose user may read pods only in the namespaces `allowed`, when there are any."""
+    paths = {f"/api/v1/namespaces/{name}/pods" for name in allowed}
+    if namespaces:
+        paths.add("/api/v1/namespaces")
+    async with SimulatedCluster.from_world(world, speed=500) as cluster:
+        server = Gate(cluster, paths if allowed or not namespaces else None)
+        if opened:
+            await server.open()
+        try:
+            yield server
+        finally:
+            await server.close()
+
+
+class Told:
+    """All that a source tells."""
+
+    def __init__(self, stream: AsyncIterator[Event | Connection]) -> None:
+        self.events: list[Event] = []
+        self.links: list[Connection] = []
+        self.task = asyncio.create_task(self._hear(stream))
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        """Wait for a condition. Raises what the source raises meanwhile."""
+        await until(lambda: self.task.done() or condition())
+        if self.task.done():
+            self.task.result()
+
+    async def _hear(self, stream: AsyncIterator[Event | Connection]) -> None:
+        async for item in stream:
+            if isinstance(item, Event):
+                self.events.append(item)
+            else:
+                self.links.append(item)
+
+    @property
+    def created(self) -> list[str]:
+        return [event.pod for event in self.events if event.kind is Kind.CREATED]
+
+    @property
+    def link(self) -> Link | None:
+        return self.links[-1].link if self.links else None
+
+
+@asynccontextmanager
+async def following(
+    url: str, *namespaces: str, selector: str = "", home: str = "default"
+) -> AsyncIterator[Told]:
+    """What is told of a cluster whose context names the namespace `home`."""
+
+    async def connect() -> Api:
+        api = plain(url, "test")
+        api.namespace = home
+        return api
+
+    told = Told(follow(connect, namespaces, selector))
+    try:
+        yield told
+    finally:
+        told.task.cancel()
+        await asyncio.wait([told.task])
+
+
+async def refusal(url: str, *namespaces: str, home: str = "default") -> str:
+    """The words of the UserError with which following ends."""
+    async with following(url, *namespaces, home=home) as told:
+        with pytest.raises(UserError) as refused:
+            await told.until(lambda: False)
+    return str(refused.value)
+
+
+def pod(name: str, namespace: str = "shop", **labels: str) -> Json:
+    return {"metadata": {"name": name, "namespace": namespace, "labels": labels}}
+
+
+def three_namespaces() -> World:
+    world = World()
+    for namespace in ("batch", "search", "shop"):
+        world.apply(pod(f"{namespace}-old", namespace))
+    return world
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pauses between tries of a tenth of a second."""
+    for room in (reflector, source):
+        monkeypatch.setattr(room, "Backoff", lambda: Backoff(first=0.05, longest=0.1))
+
+
+async def create_everywhere(world: World, told: Told, known: int = 3) -> set[str]:
+    """A new pod in each of the three namespaces, once the `known` ones are watched; those that are told of.
+
+    Shop's comes last, and must be among them.
+    """
+    await told.until(lambda: told.link is Link.WATCHING and told.links[-1].pods == known)
+    for namespace in ("batch", "search"):
+        world.apply(pod(f"{namespace}-new", namespace))
+    # Streams of several namespaces keep no order among them.
+    await asyncio.sleep(0.1)
+    world.apply(pod("shop-new"))
+    await told.until(lambda: "shop-new" in told.created)
+    return set(told.created)
+
+
+# What is followed
+
+
+async def test_all_namespaces_are_one_stream() -> None:
+    world = three_namespaces()
+    async with gate(world) as server, following(server.url) as told:
+        assert await create_everywhere(world, told) == {"batch-new", "search-new", "shop-new"}
+        assert "/api/v1/namespaces/shop/pods" not in server.asked
+
+
+async def test_several_namespaces_are_followed_together() -> None:
+    world = three_namespaces()
+    async with gate(world) as server, following(server.url, "shop", "search", "shop") as told:
+        assert await create_everywhere(world, told, known=2) == {"search-new", "shop-new"}
+        assert sorted(told.created) == ["search-new", "shop-new"]
+        assert "/api/v1/pods" not in server.asked
+
+
+async def test_a_selector_holds_for_every_namespace() -> None:
+    world = three_namespaces()
+    for namespace in ("search", "shop"):
+        world.apply(pod(f"{namespace}-first", namespace, app="cart"))
+    async with (
+        gate(world) as server,
+        following(server.url, "shop", "search", selector="app=cart") as told,
+    ):
+        await told.until(lambda: told.link is Link.WATCHING and told.links[-1].pods == 2)
+        for namespace in ("search", "shop"):
+            world.apply(pod(f"{namespace}-web", namespace, app="web"))
+            world.apply(pod(f"{namespace}-cart", namespace, app="cart"))
+        await told.until(lambda: len(told.created) == 2)
+        assert set(told.created) == {"search-cart", "shop-cart"}
+
+
+# What the user may
+
+
+@pytest.mark.parametrize("namespaces", [True, False])
+async def test_who_may_not_list_all_pods_gets_those_of_their_own_namespace(namespaces: bool) -> None:
+    world = three_namespaces()
+    async with (
+        gate(world, "shop", namespaces=namespaces) as server,
+        following(server.url, home="shop") as told,
+    ):
+        assert await create_everywhere(world, told, known=1) == {"shop-new"}
+
+
+async def test_who_may_list_namespaces_gets_all_those_whose_pods_they_may_list() -> None:
+    world = three_namespaces()
+    async with gate(world, "shop", "batch") as server, following(server.url) as told:
+        assert await create_everywhere(world, told, known=2) == {"batch-new", "shop-new"}
+
+
+async def test_who_may_nothing_is_told_which_verbs_are_missing() -> None:
+    async with gate(three_namespaces(), "elsewhere", namespaces=False) as server:
+        text = await refusal(server.url, home="shop")
+    assert "list and watch on pods" in text
+    assert "shop" in text
+    assert "-n" in text
+
+
+async def test_a_namespace_asked_for_that_is_forbidden_is_named() -> None:
+    async with gate(three_namespaces(), "search") as server:
+        text = await refusal(server.url, "shop")
+    assert "namespace shop" in text
+    assert "list and watch on pods" in text
+
+
+# How it stands
+
+
+async def test_it_tells_that_it_connects_lists_and_watches() -> None:
+    world = World()
+    for n in range(PAGE + 1):
+        world.apply(pod(f"cart-{n:04}"))
+    async with gate(world) as server, following(server.url) as told:
+        await told.until(lambda: told.link is Link.WATCHING)
+        assert [(link.link, link.pods, link.detail) for link in told.links] == [
+            (Link.CONNECTING, 0, server.url),
+            (Link.LISTING, 500, "500 of 501 pods"),
+            (Link.WATCHING, 501, ""),
+        ]
+        assert {link.cluster for link in told.links} == {"test"}
+
+
+async def test_it_does_not_claim_to_watch_before_it_has_read_every_namespace() -> None:
+    async with gate(three_namespaces()) as server:
+        server.held = "/api/v1/namespaces/search/pods"
+        async with following(server.url, "shop", "search") as told:
+            await told.until(lambda: server.answering == 2)
+            await asyncio.sleep(0.2)
+            assert told.link is not Link.WATCHING
+            server.held = ""
+            await told.until(lambda: told.link is Link.WATCHING)
+            assert told.links[-1].pods == 2
+
+
+async def test_a_server_that_is_not_there_yet_is_tried_again_and_then_followed() -> None:
+    world = three_namespaces()
+    async with gate(world, opened=False) as server, following(server.url) as told:
+        await told.until(lambda: told.link is Link.RECONNECTING)
+        expected = rf"{re.escape(server.url)}: Connection refused; trying again in [12] s"
+        assert re.fullmatch(expected, told.links[-1].detail)
+        await server.open()
+        assert await create_everywhere(world, told) == {"batch-new", "search-new", "shop-new"}
+
+
+@pytest.mark.usefixtures("hasty")
+@pytest.mark.parametrize(("code", "reason"), [(429, "TooManyRequests"), (503, "ServiceUnavailable")])
+@pytest.mark.parametrize("namespaces", [(), ("shop",)])
+async def test_a_server_that_cannot_answer_just_now_is_tried_again(
+    code: int, reason: str, namespaces: tuple[str, ...]
+) -> None:
+    world = three_namespaces()
+    async with gate(world) as server:
+        server.failures = [(code, reason)] * 2
+        async with following(server.url, *namespaces) as told:
+            await told.until(lambda: told.link is Link.WATCHING)
+            world.apply(pod("shop-new"))
+            await told.until(lambda: told.created)
+            assert any(reason in link.detail for link in told.links)
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_namespaces_that_cannot_be_listed_just_now_are_asked_for_again() -> None:
+    world = three_namespaces()
+    async with gate(world) as server:
+        server.failures = [(403, "Forbidden"), (429, "TooManyRequests")]
+        async with following(server.url, home="shop") as told:
+            assert await create_everywhere(world, told) == {"batch-new", "search-new", "shop-new"}
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_what_happened_while_the_server_was_away_is_told_when_it_is_back() -> None:
+    world = three_namespaces()
+    async with gate(world) as server, following(server.url) as told:
+        await create_everywhere(world, told)
+        await server.close()
+        await told.until(lambda: told.link is Link.RECONNECTING)
+        world.apply(pod("shop-meanwhile"))
+        world.delete("shop", "shop-old")
+        await server.open()
+        await told.until(lambda: told.link is Link.WATCHING and "shop-meanwhile" in told.created)
+        assert [event.pod for event in told.events if event.kind is Kind.DELETED] == ["shop-old"]
+        assert len(told.created) == 4
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_while_the_server_is_away_nobody_claims_to_watch_it() -> None:
+    world = three_namespaces()
+    async with gate(world) as server, following(server.url) as told:
+        await create_everywhere(world, told)
+        told.links.clear()
+        await server.close()
+        await told.until(lambda: told.links)
+        # Time for some more tries, none of which is answered.
+        await asyncio.sleep(0.5)
+        assert {link.link for link in told.links} == {Link.RECONNECTING}
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_one_namespace_that_is_cut_off_speaks_for_all() -> None:
+    world = three_namespaces()
+    async with gate(world, "shop", "search") as server, following(server.url, "shop", "search") as told:
+        await create_everywhere(world, told, known=2)
+        assert server.allowed is not None
+        server.allowed.discard("/api/v1/namespaces/search/pods")
+        await server.close()
+        await server.open()
+        await told.until(lambda: "forbidden" in told.links[-1].detail)
+        assert told.link is Link.RECONNECTING
+        world.apply(pod("shop-later"))
+        await told.until(lambda: "shop-later" in told.created)
+        server.allowed.add("/api/v1/namespaces/search/pods")
+        await told.until(lambda: told.link is Link.WATCHING)
+
+
+async def test_what_nobody_foresaw_comes_out_and_does_not_end_in_silence() -> None:
+    class Broken(Api):
+        async def lines(self, path: str, *, idle: float, **query: str) -> AsyncGenerator[bytes]:
+            raise ZeroDivisionError
+            yield b""
+
+    async with gate(three_namespaces()) as server:
+
+        async def connect() -> Api:
+            return Broken(Configuration(host=server.url), cluster="test", namespace="default")
+
+        with pytest.raises(ZeroDivisionError):
+            async with asyncio.timeout(5), aclosing(follow(connect)) as stream:
+                async for _ in stream:
+                    pass
+
+
+async def test_leaving_it_closes_its_connections() -> None:
+    world = three_namespaces()
+    async with gate(world) as server:
+        async with following(server.url, "shop", "search") as told:
+            await create_everywhere(world, told, known=2)
+            assert server.answering == 2
+        await until(lambda: server.answering == 0)
