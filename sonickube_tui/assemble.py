@@ -75,12 +75,14 @@ def play(settings: Settings, stream: Stream, *, headless: bool, seconds: float |
     """
     if not headless and not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         raise UserError("the console needs a terminal; without one, use --headless")
-    own = _own_snippets(settings)
+    folders = snippet_folders(settings)
     theme = load_theme(settings.theme, theme_folders())
+    with suppress(OSError):  # Without it, saving says why; a folder that is there can be watched.
+        folders[-1].mkdir(parents=True, exist_ok=True)
     conductor = Conductor(
         theme=theme,
-        library=Library([shipped("snippets") / settings.theme, own]),
-        engine=_engine(settings),
+        library=Library(folders),
+        engine=engine(settings),
         mixer=Mixer(dim_db=settings.dim_db),
         merger=Merger(settings.onsets_per_second, theme.window),
         voices=settings.voices,
@@ -96,7 +98,7 @@ def play(settings: Settings, stream: Stream, *, headless: bool, seconds: float |
         app.run(
             conductor,
             source,
-            save_to=own,
+            save_to=folders[-1],
             keep_mix=lambda: save_mix(mix_file(conductor.connection.cluster), conductor.mixer),
             light=settings.light,
             seconds=seconds,
@@ -113,20 +115,24 @@ async def _with_its_mix(conductor: Conductor, stream: Stream) -> Stream:
         yield item
 
 
-def _own_snippets(settings: Settings) -> Path:
-    """The folder whose snippets come before the theme's, and where edits are saved."""
+def snippet_folders(settings: Settings) -> list[Path]:
+    """Where snippets are; those of the last folder come before the theme's, and edits are saved there.
+
+    Raises UserError when the settings name a folder that is not there.
+    """
+    own = config_folder() / "snippets" / settings.theme
     if settings.snippets is not None:
-        folder = Path(settings.snippets).expanduser()
-        if not folder.is_dir():
-            raise UserError(f"there is no snippet folder {folder}; make it, or leave --snippets out")
-        return folder
-    folder = config_folder() / "snippets" / settings.theme
-    with suppress(OSError):  # Without it, saving says why; a folder that is there can be watched.
-        folder.mkdir(parents=True, exist_ok=True)
-    return folder
+        own = Path(settings.snippets).expanduser()
+        if not own.is_dir():
+            raise UserError(f"there is no snippet folder {own}; make it, or leave --snippets out")
+    return [shipped("snippets") / settings.theme, own]
 
 
-def _engine(settings: Settings) -> Engine:
+def engine(settings: Settings, *, required: bool = False) -> Engine:
+    """What makes the sound; with `required` its run ends with a UserError when no Sonic Pi answers.
+
+    Raises UserError when the settings cannot be followed.
+    """
     if settings.engine == "silent":
         return Silence("The sound is off, as the engine setting says.")
     named = parse_address(settings.sonic_pi) if settings.sonic_pi else None
@@ -143,7 +149,7 @@ def _engine(settings: Settings) -> Engine:
             installed=_installed(settings) if not named and settings.engine in ("auto", "boot") else (),
             audio=settings.audio,
             folder=state_folder() / "sonic-pi",
-            required=settings.engine in ("sonic-pi", "boot"),
+            required=required or settings.engine in ("sonic-pi", "boot"),
         )
     )
 

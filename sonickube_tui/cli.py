@@ -43,7 +43,7 @@ _cluster_flags = _flags(
     click.option("--kubeconfig", metavar="FILE", help="Default: $KUBECONFIG, then ~/.kube/config."),
 )
 
-_common_flags = _flags(
+_settings_flags = _flags(
     click.option(
         "-n",
         "--namespace",
@@ -78,6 +78,12 @@ _common_flags = _flags(
         default=None,
         help="Let --sonic-pi be another machine; snippets run there.",
     ),
+    click.option(
+        "--config", type=click.Path(path_type=Path), metavar="FILE", help="Read this in place of config.toml."
+    ),
+)
+
+_play_flags = _flags(
     click.option("--headless", is_flag=True, help="No screen: a JSON object for each event on stdout."),
     click.option(
         "--for",
@@ -85,9 +91,6 @@ _common_flags = _flags(
         type=click.FloatRange(min=0, min_open=True),
         metavar="SECONDS",
         help="End after so many seconds.",
-    ),
-    click.option(
-        "--config", type=click.Path(path_type=Path), metavar="FILE", help="Read this in place of config.toml."
     ),
 )
 
@@ -103,6 +106,7 @@ def cli() -> None:
     sonickube -n shop -n payments          two of its namespaces
     sonickube --context prod --theme zen   another cluster, as a garden
     sonickube demo                         a simulated cluster; needs nothing
+    sonickube doctor                       what is missing, and what to do about it
     sonickube --headless | jq .kind        one JSON object for each event
 
     Flags without a command belong to watch; sonickube watch --help lists them.
@@ -111,7 +115,8 @@ def cli() -> None:
 
 @cli.command()
 @_cluster_flags
-@_common_flags
+@_settings_flags
+@_play_flags
 @click.help_option("-h", "--help")
 def watch(seconds: float | None, headless: bool, config: Path | None, **flags: Any) -> None:
     """Open the console on a cluster; sonickube alone does the same.
@@ -135,7 +140,8 @@ def watch(seconds: float | None, headless: bool, config: Path | None, **flags: A
     help="calm, rollout, incident, storm.",
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed tells the same story.")
-@_common_flags
+@_settings_flags
+@_play_flags
 @click.help_option("-h", "--help")
 def demo(
     scenario: str, seed: int, seconds: float | None, headless: bool, config: Path | None, **flags: Any
@@ -153,6 +159,33 @@ def demo(
         raise UserError(f"no scenario called {scenario!r}; there are: {', '.join(SCENARIOS)}")
     chosen = settings.load(flags, config)
     assemble.play(chosen, assemble.simulation(chosen, scenario, seed), headless=headless, seconds=seconds)
+
+
+@cli.command()
+@_cluster_flags
+@_settings_flags
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, for scripts.")
+@click.help_option("-h", "--help")
+def doctor(as_json: bool, config: Path | None, **flags: Any) -> None:
+    """Check all that the sound of your cluster needs, and say what to do.
+
+    With the flags of watch, it checks what watch would do with them; it plays a short sound. The exit code is
+    0 when the cluster would be heard, 1 when it would not.
+
+    \b
+    sonickube doctor
+    sonickube doctor --context prod -n shop --json | jq .works
+    """
+    from functools import partial
+
+    from sonickube_tui import assemble, settings
+    from sonickube_tui import doctor as checks
+
+    chosen = settings.load(flags, config)
+    engine = partial(assemble.engine, chosen, required=True)
+    folders = assemble.snippet_folders(chosen)
+    works = checks.run(chosen, engine, assemble.theme_folders(), folders, as_json=as_json)
+    click.get_current_context().exit(0 if works else 1)
 
 
 @cli.command()

@@ -173,7 +173,6 @@ class BootedServer:
             "-u",
             *map(str, ports),
         ]
-        # Where a window would have it written: `sonickube doctor` and other consoles find the address there.
         self._spawn(command, environment, "home/.sonic-pi/log/server-output.log")
         return Address("127.0.0.1", server)
 
