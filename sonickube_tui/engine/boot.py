@@ -53,6 +53,8 @@ def installations(app: Path | None = None) -> list[Installation]:
     """
     found = [one for place in ([app] if app else _places()) for one in _look_into(place)]
     if app and not found:
+        if any(_scripts(app)):
+            raise UserError(f"the Sonic Pi in {app} has no Ruby of its own, and there is none on PATH")
         raise UserError(
             f"there is no Sonic Pi in {app}; --sonic-pi-app wants the folder that has app/server/ruby"
         )
@@ -74,16 +76,21 @@ def _places() -> Iterator[Path]:
 
 
 def _look_into(place: Path) -> Iterator[Installation]:
+    for script in _scripts(place):
+        program = "ruby.exe" if sys.platform == "win32" else "ruby"
+        native = script.parents[2] / "native" / "ruby" / "bin" / program
+        if ruby := str(native) if native.is_file() else shutil.which("ruby"):
+            yield Installation(script, ruby, script.name == "daemon.rb")
+            return
+
+
+def _scripts(place: Path) -> Iterator[Path]:
+    """What starts a Sonic Pi, the newer versions' first."""
     for base in (place / "app", place):
-        native = (
-            base / "server" / "native" / "ruby" / "bin" / ("ruby.exe" if sys.platform == "win32" else "ruby")
-        )
-        ruby = str(native) if native.is_file() else shutil.which("ruby")
         for name in ("daemon.rb", "sonic-pi-server.rb"):
             script = base / "server" / "ruby" / "bin" / name
-            if ruby and script.is_file():
-                yield Installation(script, ruby, name == "daemon.rb")
-                return
+            if script.is_file():
+                yield script
 
 
 class BootFailed(Exception):
@@ -181,11 +188,11 @@ class BootedServer:
         assert process.stdout
         line = await asyncio.to_thread(process.stdout.readline)
         numbers = [int(number) for number in re.findall(rb"-?\d+", line)]
-        if len(numbers) != 8:
-            raise BootFailed(
-                f"daemon.rb said {line.decode('utf-8', 'replace').strip()!r} in place of its eight numbers"
-            )
-        daemon, gui, send, *_, token = numbers
+        *ports, token = numbers or [0]
+        if len(ports) != 7 or not all(0 < port < 65536 for port in ports) or not -(2**31) <= token < 2**31:
+            said = line.decode("utf-8", "replace").strip()
+            raise BootFailed(f"daemon.rb said {said!r} in place of its eight numbers")
+        daemon, gui, send, *_ = ports
         await self._listen(gui)
         self._daemon = (daemon, token)
         self._keeping = asyncio.create_task(self._keep_alive())

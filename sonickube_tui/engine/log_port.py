@@ -39,13 +39,16 @@ def read_log(address: str, args: list[Any]) -> Iterator[LogLine]:
             yield LogLine(text.strip(), error=True)
 
 
-_OF_EVERY_RUN = ("Starting run ", "Completed run ", "Stopping run ", "Defining fn ", "Redefining fn ")
+_OF_EVERY_RUN = (
+    "Starting run ", "Completed run ", "Stopping run ", "Stopping Run ", "Aborted Run ", "All runs completed",
+    "Defining fn ", "Redefining fn ",
+)  # fmt: skip
 """What it says of every run alike, and we know better."""
 
 
 def _reason(text: str) -> str:
     """An error's class, thread and message, without Sonic Pi's own place: that counts our wrapper's lines."""
-    said = " ".join(re.sub(r"^\[.*?\]\s*-\s*", "", text.strip()).split()).replace(
+    said = " ".join(re.sub(r"^\[.*?\]\s*(-\s*)?", "", text.strip()).split()).replace(
         " for Runtime:SonicPiLang", ""
     )
     died = re.fullmatch(r"(\S+) Thread death(?:!| \+--> :(\S+)) (.*)", said)

@@ -18,6 +18,9 @@ MAX_DATAGRAM = 16_384
 MAX_BRIDGED = 8_192
 """Bytes; a code of 12 KB killed the loop for cues of 3.2.2 and of 4.5.1."""
 
+_TAGS = b",ifsbhdtTFN"
+"""OSC's type tags, as far as Sonic Pi sends any."""
+
 RUN_CODE = "/run-code"
 BRIDGED_CODE = "/sonickube/run"
 
@@ -53,6 +56,10 @@ def _pack(address: Address, osc_address: str, text: str) -> bytes:
 
 def unpack(datagram: bytes) -> tuple[str, list[Any]] | None:
     """Address and arguments of an OSC message, or None for anything else."""
+    # python-osc writes a line to stderr for every type tag that it does not know.
+    tags = datagram.partition(b"\0")[2].lstrip(b"\0").partition(b"\0")[0]
+    if tags.strip(_TAGS):
+        return None
     try:
         message = OscMessage(datagram)
     except (ParseError, UnicodeDecodeError, ValueError, IndexError):

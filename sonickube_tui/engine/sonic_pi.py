@@ -193,7 +193,8 @@ class SonicPi:
         self._boot_failure = ""
         server = self._server = BootedServer(installation, ways.audio, ways.folder, self._logged)
         try:
-            address = await server.start()
+            async with asyncio.timeout(BOOT_TIMEOUT):
+                address = await server.start()
             deadline = time.monotonic() + BOOT_TIMEOUT
             while time.monotonic() < deadline and server.alive and not self._boot_failure:
                 if version := await self._prove(address):
@@ -203,6 +204,8 @@ class SonicPi:
             self._boot_failure = self._boot_failure or server.failure()
         except BootFailed as failure:
             self._boot_failure = str(failure)
+        except TimeoutError:
+            self._boot_failure = f"it said nothing for {BOOT_TIMEOUT:g} s"
         await self._end_server()
         return Status(False, "silent", self._advice(()))
 
@@ -274,8 +277,10 @@ class SonicPi:
                 self._jobs[job] = voice
                 return Started(voice, job, time.monotonic() - self._sent.pop(voice))
             case "done", [int(voice)]:
+                self._sent.pop(voice, None)
                 return Done(voice)
             case "ended", [int(voice)]:
+                self._sent.pop(voice, None)
                 self._jobs = {job: of for job, of in self._jobs.items() if of != voice}
                 return Ended(voice)
             case "failed", [int(voice), str(error), str(message), int(line)]:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import struct
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pythonosc.osc_message import OscMessage
-from pythonosc.osc_message_builder import OscMessageBuilder
 
+from peer import Running, peer
 from sonickube_tui.engine.address import Address
-from sonickube_tui.engine.base import Done, PacketTooLarge, Report, Started, Status
+from sonickube_tui.engine.base import Done, PacketTooLarge, Started
 from sonickube_tui.engine.osc import MAX_DATAGRAM, pack_code, unpack
 from sonickube_tui.engine.sonic_pi import SonicPi, Ways
 from sonickube_tui.errors import UserError
@@ -52,78 +50,6 @@ def test_the_largest_datagram_passes_and_the_next_is_refused() -> None:
 def test_any_bytes_are_a_message_or_nothing(datagram: bytes) -> None:
     message = unpack(datagram)
     assert message is None or isinstance(message[0], str)
-
-
-class Peer(asyncio.DatagramProtocol):
-    """Receives as Sonic Pi 4 does: the token as an OSC int, at most 16,384 bytes, silence on anything else.
-
-    It runs no Ruby: it reads from the text where reports go and sends them.
-    """
-
-    def __init__(self, token: int, *, answers: bool = True) -> None:
-        self.token, self.answers = token, answers
-        self.codes: list[str] = []
-
-    def connection_made(self, transport: asyncio.DatagramTransport) -> None:  # type: ignore[override]
-        self.transport = transport
-
-    def datagram_received(self, data: bytes, addr: object) -> None:
-        message = OscMessage(data)
-        if len(data) > MAX_DATAGRAM or message.address != "/run-code" or message.params[0] != self.token:
-            return
-        code = str(message.params[1])
-        self.codes.append(code)
-        if self.answers:
-            self.report(code)
-
-    def report(self, code: str, prefix: str | None = None) -> None:
-        target = re.search(r'UDPClient\.new\("([\d.]+)", (\d+)\)', code)
-        secret = re.search(r"/sonickube/\w+/", code)
-        if target is None or secret is None:
-            return
-        where = (target[1], int(target[2]))
-        prefix = prefix or secret[0]
-        if "hello" in code:
-            self.send(where, f"{prefix}hello", "v4.5.1")
-        elif number := re.search(r"use_random_seed (\d+)", code):
-            self.send(where, f"{prefix}started", int(number[1]), 40)
-            self.send(where, f"{prefix}done", int(number[1]))
-
-    def send(self, where: tuple[str, int], address: str, *args: Any) -> None:
-        builder = OscMessageBuilder(address)
-        for arg in args:
-            builder.add_arg(arg)
-        self.transport.sendto(builder.build().dgram, where)
-
-
-async def peer(token: int, **rules: Any) -> tuple[Peer, Address]:
-    loop = asyncio.get_running_loop()
-    transport, protocol = await loop.create_datagram_endpoint(
-        lambda: Peer(token, **rules), local_addr=("127.0.0.1", 0)
-    )
-    return protocol, Address("127.0.0.1", transport.get_extra_info("sockname")[1], token)
-
-
-class Running:
-    """An engine at work, and all it said."""
-
-    def __init__(self, engine: SonicPi) -> None:
-        self.engine = engine
-        self.reports: list[Report] = []
-        self.statuses: asyncio.Queue[Status] = asyncio.Queue()
-
-    async def __aenter__(self) -> Running:
-        self.task = asyncio.create_task(self.engine.run(self.reports.append, self.statuses.put_nowait))
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self.task.cancel()
-        await asyncio.gather(self.task, return_exceptions=True)
-
-    async def until(self, reports: int) -> None:
-        async with asyncio.timeout(30):
-            while len(self.reports) < reports:
-                await asyncio.sleep(0.01)
 
 
 async def test_voices_of_version_4_report_back() -> None:

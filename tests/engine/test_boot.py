@@ -1,0 +1,460 @@
+"""A Sonic Pi that we start, a script by its rules in its place: real processes, all gone at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import psutil
+import pytest
+
+from peer import Running
+from players import event, until
+from sonickube_tui.engine import boot, sonic_pi
+from sonickube_tui.engine.base import Done, Failed, Said
+from sonickube_tui.engine.boot import Installation, end_leftovers, installations
+from sonickube_tui.engine.discovery import candidates
+from sonickube_tui.engine.sonic_pi import SonicPi, Ways
+from sonickube_tui.errors import UserError
+from sonickube_tui.music.voice import Voice
+
+TESTS = Path(__file__).parent.parent
+
+SONIC_PI = '''\
+"""4.x's daemon with the server it starts, or with -u what 3.x runs; both leave a child behind, as Erlang."""
+import asyncio, subprocess, sys
+from pathlib import Path
+from pythonosc.osc_message import OscMessage
+from peer import Peer
+from sonickube_tui.engine.boot import free_ports
+
+THREE = "-u" in sys.argv
+TOKEN = None if THREE else -1234567
+DAEMON, GUI, SEND = free_ports(3)
+if THREE:
+    SEND, GUI = map(int, sys.argv[2:4])
+
+def note(text):
+    with Path(__file__).with_name("notes").open("a") as notes:
+        print(text, file=notes)
+
+class Server(Peer):
+    def datagram_received(self, data, addr):
+        if THREE and data.startswith(b"/exit\\0"):
+            note("/exit")
+            done.set()
+        super().datagram_received(data, addr)
+
+    def report(self, code, prefix=None):
+        if "hello" in code:
+            if len(self.codes) == 1:
+                note(subprocess.Popen(["sleep", "600"]).pid)
+            self.say("/log/info", 0, "Let the Live Coding begin...")
+        elif "__stop_job" in code:
+            text = "[buffer eval, line 1] - Ill\\nThread death!\\n so ill"
+            self.say("/error", 40, text, "snippet:3:in `x'", 1)
+        super().report(code, prefix)
+
+    def say(self, address, *args):
+        self.send(("127.0.0.1", GUI), address, *args)
+
+class Daemon(asyncio.DatagramProtocol):
+    def datagram_received(self, data, addr):
+        message = OscMessage(data)
+        if b",i\\0\\0" in data and message.params == [TOKEN]:
+            note(message.address)
+            if message.address == "/daemon/exit":
+                done.set()
+
+async def main():
+    global done
+    done, loop = asyncio.Event(), asyncio.get_running_loop()
+    await loop.create_datagram_endpoint(lambda: Server(TOKEN), local_addr=("127.0.0.1", SEND))
+    if THREE:
+        print("Listen port:", SEND, flush=True)
+    else:
+        await loop.create_datagram_endpoint(Daemon, local_addr=("127.0.0.1", DAEMON))
+        print(DAEMON, GUI, SEND, 1, 2, 3, 4, TOKEN, flush=True)
+    await done.wait()
+
+asyncio.run(main())
+'''
+
+BOOT_ERROR = """\
+import socket
+from pythonosc.osc_message_builder import build_msg
+from sonickube_tui.engine.boot import free_ports
+
+gui, send = free_ports(2)
+daemon = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+daemon.bind(("127.0.0.1", 0))
+print(daemon.getsockname()[1], gui, send, 1, 2, 3, 4, 5, flush=True)
+daemon.recv(100)  # A sign of life: its window listens by now.
+error = build_msg("/exited-with-boot-error", "Server Exception:\\n no sound card").dgram
+daemon.sendto(error, ("127.0.0.1", gui))
+while not daemon.recv(100).startswith(b"/daemon/exit"):
+    pass
+"""
+
+BIG_TOKEN = "from sonickube_tui.engine.boot import free_ports; print(*free_ports(7), 10**11)"
+
+RUBY = f"""\
+#!{sys.executable}
+import runpy, sys
+assert sys.argv[1:3] == ["-E", "utf-8"]
+sys.argv = sys.argv[3:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+class App:
+    """A Sonic Pi in a folder of the test's, its server a Python script."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.state = folder / "app", folder / "state"
+        self.script = self.folder / "server" / "ruby" / "bin" / "daemon.rb"
+
+    def write(self, text: str, version: Literal[3, 4] = 4) -> Installation:
+        ruby = sys.executable
+        if version == 3:
+            self.script = self.script.with_name("sonic-pi-server.rb")
+            ruby = str(executable(self.folder / "ruby", RUBY))
+        self.script.parent.mkdir(parents=True)
+        self.script.write_text(text)
+        return Installation(self.script, ruby, version == 4)
+
+    def ways(self, text: str = SONIC_PI, version: Literal[3, 4] = 4, **more: object) -> Ways:
+        ways = {"running": False, "installed": [self.write(text, version)], "folder": self.state}
+        return Ways(**ways | more)  # type: ignore[arg-type]
+
+    @property
+    def notes(self) -> list[str]:
+        """The pid of its child, and what its daemon was told."""
+        notes = self.script.with_name("notes")
+        return notes.read_text().split() if notes.is_file() else []
+
+    def alive(self) -> list[psutil.Process]:
+        """What runs of it: the server, its child and those of earlier starts."""
+        family = [p for p in psutil.Process().children() if lives(p) and str(self.script) in p.cmdline()]
+        children = [
+            psutil.Process(int(pid)) for pid in self.notes if pid.isdigit() and psutil.pid_exists(int(pid))
+        ]
+        return family + [child for child in children if lives(child)]
+
+
+def lives(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def executable(file: Path, text: str = "") -> Path:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+    file.chmod(0o755)
+    return file
+
+
+@pytest.fixture
+def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(TESTS), str(TESTS.parent)]))
+    monkeypatch.setattr(sonic_pi, "KNOCK_EVERY", 0.1)
+    app = App(tmp_path)
+    yield app
+    for process in app.alive():
+        process.kill()
+
+
+async def test_it_is_started_kept_alive_and_ended_with_what_it_started(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(boot, "KEEP_ALIVE", 0.05)
+    async with Running(SonicPi(app.ways())) as running:
+        assert (await running.statuses.get()).advice == f"starting the Sonic Pi in {app.folder}"
+        status = await running.sounding()
+        assert status.name.startswith("Sonic Pi 4.5.1 :")
+        assert status.name.endswith(" (started by us)")
+        await until(lambda: app.notes.count("/daemon/keep-alive") >= 3)
+        [notes] = (app.state / "running").glob("*.json")
+        noted = {note["pid"] for note in json.loads(notes.read_text())}
+        assert noted == {process.pid for process in app.alive()}
+        assert len(noted) == 2
+    assert app.alive() == []
+    assert app.notes[-1] == "/daemon/exit"
+    assert not notes.exists()
+
+
+async def test_its_window_is_ours_so_its_log_and_errors_in_threads_are_heard(app: App) -> None:
+    async with Running(SonicPi(app.ways())) as running:
+        await running.sounding()
+        await until(lambda: Said("Let the Live Coding begin...") in running.reports)
+        running.engine.play(Voice(id=7, event=event(), snippet="ready"), "play 60")
+        await until(lambda: Done(7) in running.reports)
+        running.engine.stop([40])
+        await until(lambda: Failed(7, "", "Ill in a thread: so ill", 3) in running.reports)
+        assert Said("Ill in a thread: so ill", error=True, voice=7) in running.reports
+
+
+async def test_one_that_dies_is_started_again(app: App) -> None:
+    async with Running(SonicPi(app.ways())) as running:
+        first = await running.sounding()
+        [server, child] = app.alive()
+        server.kill()
+        assert (await running.silent()).advice == f"{first.name} does not answer any more; looking for it"
+        second = await running.sounding()
+        assert second.name != first.name
+        assert not lives(child)
+        assert len(app.alive()) == 2
+    assert app.alive() == []
+
+
+async def test_3_is_started_by_its_server_with_a_log_where_others_find_it_and_told_to_exit(app: App) -> None:
+    async with Running(SonicPi(app.ways(version=3))) as running:
+        status = await running.sounding()
+        await until(lambda: Said("Let the Live Coding begin...") in running.reports)
+        found = candidates(app.state / "home")[0]
+        assert found.source == "server-output.log"
+        assert f" {found.address} " in status.name
+    assert app.notes[-1] == "/exit"
+    assert app.alive() == []
+
+
+async def test_one_that_is_given_up_while_it_starts_is_ended(app: App) -> None:
+    async with Running(SonicPi(app.ways("import time; time.sleep(60)"))):
+        await until(app.alive)
+    assert app.alive() == []
+    assert list((app.state / "running").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        ("print('no numbers today', flush=True); input()", "said 'no numbers today' in place of its eight"),
+        ("print('1 2 3 4 5 6 7', flush=True)", "said '1 2 3 4 5 6 7' in place of its eight"),
+        ("print('Could not load scsynth'); raise SystemExit(1)", "said 'Could not load scsynth' in place"),
+        ("print('70001 70002 70003 70004 70005 70006 70007 8')", "said '70001 70002"),
+        ("print('2024-01-10 10:00:00.123 +0000: no jack')", "said '2024-01-10 10:00:00.123"),
+        (BIG_TOKEN, " 100000000000' in place of its eight"),
+        (BOOT_ERROR, ": Server Exception: no sound card"),
+    ],
+    ids=[
+        "no numbers",
+        "seven numbers",
+        "exits",
+        "no ports",
+        "eight numbers of a time",
+        "no token",
+        "boot error",
+    ],
+)
+async def test_one_that_does_not_come_up_says_why_and_is_ended(app: App, script: str, reason: str) -> None:
+    async with Running(SonicPi(app.ways(script))) as running:
+        status = await running.silent()
+        assert status.advice.startswith("Sonic Pi could not be started: ")
+        assert reason in status.advice
+        assert app.alive() == []
+
+
+async def test_one_that_never_says_its_numbers_is_given_up_in_time(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sonic_pi, "BOOT_TIMEOUT", 0.5)
+    async with Running(SonicPi(app.ways("import time; time.sleep(60)"))) as running:
+        async with asyncio.timeout(6):
+            status = await running.silent()
+        assert status.advice.startswith("Sonic Pi could not be started: ")
+
+
+async def test_what_3_said_last_is_the_reason_when_it_ends_by_itself(app: App) -> None:
+    script = "print('Booting')\nprint()\nprint('Detecting ports')\nprint('Port unavailable: 4560')"
+    async with Running(SonicPi(app.ways(script, version=3))) as running:
+        status = await running.silent()
+    assert status.advice.endswith("could not be started: Booting / Detecting ports / Port unavailable: 4560")
+
+
+async def test_a_required_one_that_does_not_come_up_is_an_error_with_the_reason(app: App) -> None:
+    engine = SonicPi(app.ways(BOOT_ERROR, required=True))
+    with pytest.raises(UserError, match="could not be started: Server Exception: no sound card"):
+        await engine.run(lambda report: None, lambda status: None)
+    assert app.alive() == []
+
+
+async def test_without_jackd_the_dummy_audio_says_what_to_install(
+    app: App, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
+    async with Running(SonicPi(app.ways(audio="dummy"))) as running:
+        assert "needs jackd (on Debian and Ubuntu: apt install jackd2)" in (await running.silent()).advice
+
+
+# What a crash leaves behind.
+
+
+class Leftovers:
+    """Real processes, and notes about them as a console writes them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._started: list[subprocess.Popen[bytes]] = []
+
+    def sleeper(self) -> psutil.Process:
+        self._started.append(subprocess.Popen(["sleep", "600"]))
+        return psutil.Process(self._started[-1].pid)
+
+    def gone(self) -> psutil.Process:
+        """A process that was real until now."""
+        process = self.sleeper()
+        process.create_time()
+        process.kill()
+        self._started[-1].wait()
+        return process
+
+    def note(self, owner: psutil.Process, *listed: tuple[int, float]) -> Path:
+        file = self.folder / "running" / f"{owner.pid}-{owner.create_time():.2f}.json"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps([{"pid": pid, "began": began} for pid, began in listed]))
+        return file
+
+    def end(self) -> None:
+        for process in self._started:
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture
+def leftovers(tmp_path: Path) -> Iterator[Leftovers]:
+    leftovers = Leftovers(tmp_path)
+    yield leftovers
+    leftovers.end()
+
+
+def test_what_a_console_that_is_gone_had_started_is_ended(leftovers: Leftovers) -> None:
+    child, bystander = leftovers.sleeper(), leftovers.sleeper()
+    file = leftovers.note(leftovers.gone(), (child.pid, child.create_time()))
+    assert end_leftovers(leftovers.folder) == 1
+    assert not lives(child)
+    assert lives(bystander)
+    assert not file.exists()
+
+
+def test_what_a_console_that_lives_has_started_is_left_alone(leftovers: Leftovers) -> None:
+    child = leftovers.sleeper()
+    file = leftovers.note(psutil.Process(), (child.pid, child.create_time()))
+    assert end_leftovers(leftovers.folder) == 0
+    assert lives(child)
+    assert file.exists()
+
+
+def test_the_number_of_a_console_that_is_gone_may_be_another_process_by_now(leftovers: Leftovers) -> None:
+    child, later = leftovers.sleeper(), leftovers.sleeper()
+    file = leftovers.note(later, (child.pid, child.create_time()))
+    file.rename(file.with_name(f"{later.pid}-{later.create_time() - 100:.2f}.json"))
+    assert end_leftovers(leftovers.folder) == 1
+    assert not lives(child)
+    assert lives(later)
+
+
+def test_a_number_that_another_process_has_by_now_is_not_ended(leftovers: Leftovers) -> None:
+    later = leftovers.sleeper()
+    file = leftovers.note(leftovers.gone(), (later.pid, later.create_time() - 100))
+    assert end_leftovers(leftovers.folder) == 0
+    assert lives(later)
+    assert not file.exists()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"\xff\xfe",
+        b"[{",
+        b"null",
+        b'[{"pid": "1"}]',
+        b'[{"pid": -1, "began": 1.0}]',
+        b'[{"pid": 99999999999999999999, "began": 1.0}]',
+        b'[{"pid": 1, "began": 1e999}]',
+    ],
+)
+def test_rubbish_in_notes_and_in_their_names_does_no_harm(leftovers: Leftovers, text: bytes) -> None:
+    folder = leftovers.folder / "running"
+    (folder / "0-0.00.json").mkdir(parents=True)
+    for name in (
+        "notes",
+        "-",
+        "1-",
+        "1",
+        "x-y",
+        "nan-nan",
+        "1-nan",
+        "-5-1.0",
+        "9" * 30 + "-1",
+        "2147483647-1",
+    ):
+        (folder / f"{name}.json").write_bytes(text)
+    assert end_leftovers(leftovers.folder) == 0
+
+
+def test_notes_that_cannot_be_read_do_not_hide_others(leftovers: Leftovers) -> None:
+    child = leftovers.sleeper()
+    for rubbish in ("1", "999999"):
+        leftovers.note(leftovers.gone()).with_name(f"{rubbish}-1.00.json").write_text("rubbish")
+    leftovers.note(leftovers.gone(), (child.pid, child.create_time()))
+    assert end_leftovers(leftovers.folder) == 1
+    assert not lives(child)
+
+
+def test_without_notes_nothing_is_ended(tmp_path: Path) -> None:
+    assert end_leftovers(tmp_path / "never") == 0
+
+
+# Where it is installed.
+
+DAEMON = "server/ruby/bin/daemon.rb"
+SERVER = "server/ruby/bin/sonic-pi-server.rb"
+NATIVE = "server/native/ruby/bin/ruby"
+
+
+@pytest.mark.parametrize(
+    ("base", "files", "script", "native"),
+    [
+        ("app", [DAEMON, SERVER, NATIVE], DAEMON, True),
+        ("app", [DAEMON], DAEMON, False),
+        ("app", [SERVER], SERVER, False),
+        ("app", [SERVER, NATIVE], SERVER, True),
+        ("", [DAEMON, NATIVE], DAEMON, True),
+        ("", [SERVER], SERVER, False),
+    ],
+)
+def test_an_installation_is_known_by_its_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, base: str, files: list[str], script: str, native: bool
+) -> None:
+    ruby = executable(tmp_path / "bin" / "ruby")
+    monkeypatch.setenv("PATH", str(ruby.parent))
+    home = tmp_path / "Sonic Pi" / base
+    for file in files:
+        executable(home / file)
+    [found] = installations(tmp_path / "Sonic Pi")
+    assert found == Installation(home / script, str(home / NATIVE if native else ruby), script == DAEMON)
+    assert str(found) == str(home)
+
+
+@pytest.mark.parametrize("files", [[], ["app/gui/sonic-pi"], ["app/" + NATIVE], [DAEMON + ".orig"]])
+def test_a_folder_without_sonic_pi_says_what_it_wants(tmp_path: Path, files: list[str]) -> None:
+    for file in files:
+        executable(tmp_path / file)
+    with pytest.raises(UserError, match=r"there is no Sonic Pi in .+; --sonic-pi-app wants"):
+        installations(tmp_path)
+
+
+def test_a_sonic_pi_without_any_ruby_asks_for_ruby(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
+    executable(tmp_path / DAEMON)
+    with pytest.raises(UserError, match=r"\bRuby\b"):
+        installations(tmp_path)
