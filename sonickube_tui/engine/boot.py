@@ -10,16 +10,16 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Literal
 
 import msgspec
-import psutil
 from pythonosc.osc_message_builder import build_msg
 
 from sonickube_tui.engine.address import Address
+from sonickube_tui.engine.family import Family
 from sonickube_tui.errors import UserError
 
 Audio = Literal["auto", "dummy"]
@@ -112,8 +112,8 @@ class BootedServer:
         self._audio = audio
         self._folder = folder
         self._log = log
-        self._processes: list[subprocess.Popen[bytes]] = []
-        self._family: dict[int, psutil.Process] = {}
+        self._family = Family(folder)
+        self._main: subprocess.Popen[bytes] | None = None
         self._transports: list[asyncio.DatagramTransport] = []
         self._daemon: tuple[int, int] | None = None
         self._keeping: asyncio.Task[None] | None = None
@@ -127,7 +127,7 @@ class BootedServer:
     @property
     def alive(self) -> bool:
         """Whether its main process runs."""
-        return bool(self._processes) and self._processes[-1].poll() is None
+        return self._main is not None and self._main.poll() is None
 
     async def start(self) -> Address:
         """Start it and give its address; whether it answers there yet is for a run to prove.
@@ -146,7 +146,6 @@ class BootedServer:
                 self.address = await self._start_server(environment)
         except OSError as error:
             raise BootFailed(str(error)) from None
-        self._note()
         return self.address
 
     async def _start_jack(self) -> Mapping[str, str]:
@@ -236,8 +235,8 @@ class BootedServer:
         finally:
             if out:
                 out.close()
-        self._processes.append(process)
-        self._note()
+        self._family.add(process)
+        self._main = process
         return process
 
     def failure(self) -> str:
@@ -250,27 +249,13 @@ class BootedServer:
             return " / ".join([line.strip() for line in lines if line.strip()][-3:])
         return "it left no log"
 
-    def _note(self) -> None:
-        """Write down who runs, children too: Erlang leaves its parents and survives them."""
-        for process in self._processes:
-            with suppress(psutil.Error):
-                parent = psutil.Process(process.pid)
-                for member in (parent, *parent.children(recursive=True)):
-                    self._family.setdefault(member.pid, member)
-        notes = [
-            Trace(member.pid, member.create_time()) for member in self._family.values() if member.is_running()
-        ]
-        file = _notes(self._folder, Trace(os.getpid(), psutil.Process().create_time()))
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(msgspec.json.encode(notes))
-
     def settle(self) -> None:
         """To be called when it answers: by now its children are there."""
-        self._note()
+        self._family.note()
 
     async def stop(self) -> None:
         """End it and all that it started; takes up to some seconds."""
-        self._note()
+        self._family.note()
         if self._keeping:
             self._keeping.cancel()
         self._tell_daemon("/daemon/exit")
@@ -278,63 +263,9 @@ class BootedServer:
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as outbox, suppress(OSError):
                 where = (self.address.host, self.address.port)
                 outbox.sendto(build_msg("/exit", "sonickube").dgram, where)
-        await asyncio.to_thread(self._end)
+        await asyncio.to_thread(self._family.end, self._main)
         for transport in self._transports:
             transport.close()
-
-    def _end(self) -> None:
-        if self._processes:
-            with suppress(subprocess.TimeoutExpired):
-                self._processes[-1].wait(3)
-        _end_all(self._family.values())
-        for process in self._processes:
-            process.wait()
-            if process.stdout:
-                process.stdout.close()
-        _notes(self._folder, Trace(os.getpid(), psutil.Process().create_time())).unlink(missing_ok=True)
-
-
-class Trace(msgspec.Struct, frozen=True):
-    """A process, not to be mistaken for a later one of its number: `began` is Unix time in seconds."""
-
-    pid: int
-    began: float
-
-    def process(self) -> psutil.Process | None:
-        """The process, if it is still that one."""
-        with suppress(psutil.Error):
-            process = psutil.Process(self.pid)
-            if abs(process.create_time() - self.began) < 0.05:
-                return process
-        return None
-
-
-def end_leftovers(folder: Path) -> int:
-    """End what a console that crashed had started; how many processes that were."""
-    ended = 0
-    for file in (folder / "running").glob("*.json"):
-        pid, _, began = file.stem.partition("-")
-        with suppress(ValueError, OSError, msgspec.DecodeError):
-            if Trace(int(pid), float(began)).process() is None:
-                left = [trace.process() for trace in msgspec.json.decode(file.read_bytes(), type=list[Trace])]
-                ended += _end_all(process for process in left if process)
-                file.unlink()
-    return ended
-
-
-def _notes(folder: Path, owner: Trace) -> Path:
-    return folder / "running" / f"{owner.pid}-{owner.began:.2f}.json"
-
-
-def _end_all(processes: Iterable[psutil.Process]) -> int:
-    running = [process for process in processes if process.is_running()]
-    count = len(running)
-    for how in (psutil.Process.terminate, psutil.Process.kill):
-        for process in running:
-            with suppress(psutil.Error):
-                how(process)
-        _, running = psutil.wait_procs(running, timeout=2)
-    return count
 
 
 def free_ports(count: int) -> list[int]:

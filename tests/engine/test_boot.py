@@ -18,8 +18,9 @@ from peer import Running
 from players import event, until
 from sonickube_tui.engine import boot, sonic_pi
 from sonickube_tui.engine.base import Done, Failed, Said
-from sonickube_tui.engine.boot import Installation, end_leftovers, installations
+from sonickube_tui.engine.boot import Installation, installations
 from sonickube_tui.engine.discovery import candidates
+from sonickube_tui.engine.family import end_leftovers
 from sonickube_tui.engine.sonic_pi import SonicPi, Ways
 from sonickube_tui.errors import UserError
 from sonickube_tui.music.voice import Voice
