@@ -35,7 +35,9 @@ class Action(msgspec.Struct, frozen=True):
     priority: bool = False
 
     def shown_keys(self) -> str:
-        """The keys as people read them."""
+        """The keys as people read them; without any, it is found among the commands."""
+        if not self.keys:
+            return "by :"
         return "  ".join(_KEY_NAMES.get(key, key) for key in self.keys.split(","))
 
 
