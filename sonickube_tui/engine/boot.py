@@ -255,6 +255,8 @@ class BootedServer:
 
     async def stop(self) -> None:
         """End it and all that it started; takes up to some seconds."""
+        for transport in self._transports:
+            transport.close()  # What it says of its end is no news.
         self._family.note()
         if self._keeping:
             self._keeping.cancel()
@@ -264,8 +266,6 @@ class BootedServer:
                 where = (self.address.host, self.address.port)
                 outbox.sendto(build_msg("/exit", "sonickube").dgram, where)
         await asyncio.to_thread(self._family.end, self._main)
-        for transport in self._transports:
-            transport.close()
 
 
 def free_ports(count: int) -> list[int]:

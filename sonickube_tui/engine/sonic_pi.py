@@ -26,8 +26,10 @@ from sonickube_tui.music.voice import Voice
 HELLO_TIMEOUT = 2.0
 """Seconds to wait for the report of the first run: a busy Sonic Pi takes some tenths."""
 
-BOOT_TIMEOUT = 45.0
+BOOT_TIMEOUT = 30.0
 """Seconds until one that we start must answer; it takes four when nothing else runs."""
+
+NO_ANSWER = f"no answer in {BOOT_TIMEOUT:g} s; without sound hardware, --audio dummy starts it all the same"
 
 RETRY_EVERY = 5.0
 """Seconds between two searches for a Sonic Pi."""
@@ -202,11 +204,11 @@ class SonicPi:
                     server.settle()
                     return self._sounding(version, server.ceiling)
                 await asyncio.sleep(0.2)
-            self._boot_failure = self._boot_failure or server.failure()
+            self._boot_failure = self._boot_failure or (NO_ANSWER if server.alive else server.failure())
         except BootFailed as failure:
             self._boot_failure = str(failure)
         except TimeoutError:
-            self._boot_failure = f"it said nothing for {BOOT_TIMEOUT:g} s"
+            self._boot_failure = NO_ANSWER
         await self._end_server()
         return Status(False, "silent", self._advice(()))
 
@@ -293,7 +295,9 @@ class SonicPi:
         """Something came for the window of the Sonic Pi that we started."""
         osc_address, args = unpack(datagram) or ("", [])
         if osc_address == "/exited-with-boot-error":
-            self._boot_failure = " ".join(str(args[0]).split()) if args else "it said nothing of why"
+            # Its own backtrace follows the reason.
+            said = str(args[0]).partition('["')[0] if args else "it said nothing of why"
+            self._boot_failure = " ".join(said.split())
         for line in read_log(osc_address, args):
             voice = self._jobs.get(line.job) if line.job is not None else None
             self._report(Said(line.text, line.error, voice))
