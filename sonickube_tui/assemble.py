@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
@@ -42,6 +43,44 @@ async def cluster(settings: Settings) -> Stream:
         lambda: connect(settings.kubeconfig, settings.context), settings.namespaces, settings.selector
     ):
         yield item
+
+
+async def kubectl(settings: Settings, stdin: int) -> Stream:
+    """What `kubectl get pods -w -o json` writes to a file descriptor; its context's name is the cluster's.
+
+    Raises UserError for a selector, which only kubectl can follow, and as the stream does.
+    """
+    from sonickube_tui.cluster.patterns import parse
+
+    if settings.selector:
+        raise UserError("with --stdin kubectl chooses the pods: give -l to kubectl")
+    wanted = parse(settings.namespaces)
+    await _import_unseen("sonickube_tui.cluster.kubectl")
+    from sonickube_tui.cluster.kubectl import follow
+
+    async for item in follow(stdin, settings.context or "kubectl", wanted):
+        yield item
+
+
+def piped(*, headless: bool) -> int:
+    """The file descriptor of what is piped to us; without `headless` the keys come from the terminal then.
+
+    Raises UserError when nothing is piped, or there is no terminal.
+    """
+    if sys.stdin is None or sys.stdin.isatty():
+        raise UserError("--stdin wants a pipe: kubectl get pods -w -o json | sonickube --stdin")
+    stream = os.dup(0)
+    if not headless:
+        try:
+            terminal = os.open("/dev/tty", os.O_RDWR)
+        except OSError:
+            raise UserError(
+                "the console needs a terminal; without one, --stdin goes with --headless"
+            ) from None
+        # Textual reads keys from stdin, whatever that is.
+        os.dup2(terminal, 0)
+        os.close(terminal)
+    return stream
 
 
 async def simulation(settings: Settings, scenario: str, seed: int) -> Stream:

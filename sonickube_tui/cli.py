@@ -50,7 +50,8 @@ _settings_flags = _flags(
         "namespaces",
         multiple=True,
         metavar="NAME",
-        help="Follow this namespace; may be given more than once. Default: all that you may list.",
+        help="Follow this namespace, 'team-*' those that match, '!kube-*' all others; may be given more than "
+        "once. Default: all that you may list.",
     ),
     click.option("-l", "--selector", metavar="LABELS", help="Follow only pods with these labels: app=cart"),
     click.option("--theme", metavar="NAME", help="How the cluster looks and sounds; see: sonickube themes"),
@@ -104,6 +105,7 @@ def cli() -> None:
     \b
     sonickube                              the current context of the kubeconfig
     sonickube -n shop -n payments          two of its namespaces
+    sonickube -n 'team-*' -n '!team-test'  those that match a pattern, but one
     sonickube --context prod --theme zen   another cluster, as a garden
     sonickube demo                         a simulated cluster; needs nothing
     sonickube doctor                       what is missing, and what to do about it
@@ -117,18 +119,24 @@ def cli() -> None:
 @_cluster_flags
 @_settings_flags
 @_play_flags
+@click.option("--stdin", is_flag=True, help="Follow what kubectl get pods -w -o json writes, not a cluster.")
 @click.help_option("-h", "--help")
-def watch(seconds: float | None, headless: bool, config: Path | None, **flags: Any) -> None:
+def watch(seconds: float | None, headless: bool, stdin: bool, config: Path | None, **flags: Any) -> None:
     """Open the console on a cluster; sonickube alone does the same.
 
     \b
     sonickube watch --context prod -n shop -l 'app in (cart, checkout)'
     sonickube watch --sonic-pi 127.0.0.1:4557
+    kubectl get pods -A -w -o json --output-watch-events | sonickube watch --stdin
     """
     from sonickube_tui import assemble, settings
 
     chosen = settings.load(flags, config)
-    assemble.play(chosen, assemble.cluster(chosen), headless=headless, seconds=seconds)
+    if stdin:
+        source = assemble.kubectl(chosen, assemble.piped(headless=headless))
+    else:
+        source = assemble.cluster(chosen)
+    assemble.play(chosen, source, headless=headless, seconds=seconds)
 
 
 @cli.command()

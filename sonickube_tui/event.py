@@ -28,23 +28,29 @@ _RANK = {severity: rank for rank, severity in enumerate(Severity)}
 class Kind(StrEnum):
     """What happened to a pod."""
 
+    NODE_LOST = "node_lost"
     EVICTED = "evicted"
     OOM_KILLED = "oom_killed"
     CRASH_LOOP = "crash_loop"
+    SOURCE_LOST = "source_lost"
+    FLAPPING = "flapping"
     IMAGE_FAILED = "image_failed"
     CONFIG_FAILED = "config_failed"
     CRASHED = "crashed"
     FAILED = "failed"
+    STUCK_TERMINATING = "stuck_terminating"
     RESTARTED = "restarted"
     PREEMPTED = "preempted"
     UNREADY = "unready"
     UNSCHEDULABLE = "unschedulable"
+    STARTUP_SLOW = "startup_slow"
     DRAINED = "drained"
     TERMINATING = "terminating"
     CREATED = "created"
     SCHEDULED = "scheduled"
     STARTED = "started"
     READY = "ready"
+    SOURCE_BACK = "source_back"
     COMPLETED = "completed"
     DELETED = "deleted"
 
@@ -60,23 +66,29 @@ class Kind(StrEnum):
 
 
 _SEVERITY = {
+    Kind.NODE_LOST: Severity.CRITICAL,
     Kind.EVICTED: Severity.CRITICAL,
     Kind.OOM_KILLED: Severity.CRITICAL,
     Kind.CRASH_LOOP: Severity.CRITICAL,
+    Kind.SOURCE_LOST: Severity.ERROR,
+    Kind.FLAPPING: Severity.ERROR,
     Kind.IMAGE_FAILED: Severity.ERROR,
     Kind.CONFIG_FAILED: Severity.ERROR,
     Kind.CRASHED: Severity.ERROR,
     Kind.FAILED: Severity.ERROR,
+    Kind.STUCK_TERMINATING: Severity.ERROR,
     Kind.RESTARTED: Severity.WARNING,
     Kind.PREEMPTED: Severity.WARNING,
     Kind.UNREADY: Severity.WARNING,
     Kind.UNSCHEDULABLE: Severity.WARNING,
+    Kind.STARTUP_SLOW: Severity.WARNING,
     Kind.DRAINED: Severity.INFO,
     Kind.TERMINATING: Severity.INFO,
     Kind.CREATED: Severity.INFO,
     Kind.SCHEDULED: Severity.INFO,
     Kind.STARTED: Severity.INFO,
     Kind.READY: Severity.OK,
+    Kind.SOURCE_BACK: Severity.OK,
     Kind.COMPLETED: Severity.OK,
     Kind.DELETED: Severity.INFO,
 }

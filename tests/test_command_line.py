@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import subprocess
 from collections import Counter
@@ -84,8 +85,12 @@ def test_themes_are_listed_a_line_each(tmp_path: Path) -> None:
         ),
         (["demo"], ["needs a terminal", "--headless"]),
         (["--headless"], ["no kubeconfig at ~/.kube/config", "sonickube demo"]),
+        (["--stdin"], ["the console needs a terminal", "--headless"]),
+        (["--stdin", "--headless", "-l", "app=cart"], ["give -l to kubectl"]),
         (["--headless", "--kubeconfig", "nowhere"], ["no kubeconfig at nowhere"]),
         (["sing"], ["No such command 'sing'"]),
+        (["demo", "--headless", "-n", "!"], ["'!' is no namespace", "team-*"]),
+        (["demo", "--headless", "-n", ""], ["'' is no namespace"]),
         (["demo", "--headless", "-l", "app in ("], ["does not understand the selector 'app in ('"]),
     ],
 )
@@ -205,6 +210,54 @@ def test_namespaces_and_labels_choose_the_pods(tmp_path: Path) -> None:
     events = [json.loads(line) for line in done.stdout.splitlines()]
     assert {event["namespace"] for event in events} == {"shop"}
     assert all(event["pod"].startswith("checkout-") for event in events)
+
+
+def test_a_pattern_chooses_namespaces_but_those_excluded(tmp_path: Path) -> None:
+    done = sonickube(
+        tmp_path, "demo", "--headless", "--for", "8", "--engine", "silent", "-n", "[ps]*", "-n", "!shop"
+    )
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    namespaces = {event["namespace"] for event in events}
+    assert namespaces
+    assert "shop" not in namespaces
+    assert all(name[0] in "ps" for name in namespaces)
+
+
+POD = {"kind": "Pod", "metadata": {"name": "cart", "namespace": "shop", "uid": "1", "resourceVersion": "1"}}
+
+
+def test_what_kubectl_writes_is_followed_to_its_end(tmp_path: Path) -> None:
+    lines = [json.dumps({"type": kind, "object": POD}) for kind in ("ADDED", "DELETED")]
+    done = subprocess.run(
+        command("--stdin", "--headless", "--engine", "silent", "--context", "prod"),
+        env=environment(tmp_path),
+        input="\n".join([lines[0], "Unable to connect", lines[1]]),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(event["cluster"], event["pod"], event["kind"]) for event in events] == [
+        ("prod", "cart", "terminating"),
+        ("prod", "cart", "deleted"),
+    ]
+    assert "line 2 is not what kubectl -o json writes" in done.stderr
+
+
+def test_a_terminal_is_no_stream_of_kubectls(tmp_path: Path) -> None:
+    master, terminal = os.openpty()
+    done = subprocess.run(
+        command("--stdin", "--headless"),
+        env=environment(tmp_path),
+        stdin=terminal,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    os.close(master)
+    os.close(terminal)
+    refused(done, "--stdin wants a pipe: kubectl get pods")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

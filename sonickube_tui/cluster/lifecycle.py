@@ -33,6 +33,7 @@ CONFIG_REASONS = frozenset(
         "PostStartHookError",
     }
 )
+NODE_REASONS = frozenset({"DeletionByTaintManager", "DeletionByPodGC"})
 MESSAGE_LIMIT = 1_000
 """Characters kept of a message: a snippet's packet has 16 kB, and one line is all that is shown."""
 
@@ -54,22 +55,24 @@ def events(old: Pod | None, new: Pod | None, *, at: float, cluster: str) -> list
     pod = new or old
     if pod is None:
         return []
-    return [
-        Event(
-            at=at,
-            cluster=cluster,
-            namespace=pod.metadata.namespace,
-            pod=pod.metadata.name,
-            uid=pod.metadata.uid,
-            kind=change.kind,
-            owner=pod.owner,
-            node=pod.node,
-            reason=change.reason,
-            message=change.message[:MESSAGE_LIMIT],
-            restarts=pod.restarts,
-        )
-        for change in changes(old, new)
-    ]
+    return [event(pod, change, at=at, cluster=cluster) for change in changes(old, new)]
+
+
+def event(pod: Pod, change: Change, *, at: float, cluster: str) -> Event:
+    """A change with whom it happened to."""
+    return Event(
+        at=at,
+        cluster=cluster,
+        namespace=pod.metadata.namespace,
+        pod=pod.metadata.name,
+        uid=pod.metadata.uid,
+        kind=change.kind,
+        owner=pod.owner,
+        node=pod.node,
+        reason=change.reason,
+        message=change.message[:MESSAGE_LIMIT],
+        restarts=pod.restarts,
+    )
 
 
 def changes(old: Pod | None, new: Pod | None) -> Iterator[Change]:
@@ -88,7 +91,7 @@ def changes(old: Pod | None, new: Pod | None) -> Iterator[Change]:
         yield Change(Kind.STARTED, message=", ".join(now.name for _, now in started))
     if trouble := _trouble(old, new):
         yield trouble
-    if _is_ready(new) and not (old and _is_ready(old)) and not new.metadata.deletion_timestamp:
+    if is_ready(new) and not (old and is_ready(old)) and not new.metadata.deletion_timestamp:
         yield Change(Kind.READY)
     if new.metadata.deletion_timestamp and not (old and old.metadata.deletion_timestamp):
         yield _leaving(new)
@@ -96,7 +99,12 @@ def changes(old: Pod | None, new: Pod | None) -> Iterator[Change]:
 
 def _trouble(old: Pod | None, new: Pod) -> Change | None:
     """The first rule that applies, in order of how much it tells."""
-    for change in (_evicted(old, new), *_container_troubles(old, new), _finished(old, new)):
+    for change in (
+        _node_lost(old, new),
+        _evicted(old, new),
+        *_container_troubles(old, new),
+        _finished(old, new),
+    ):
         if change is not None:
             return change
     if new.metadata.deletion_timestamp:
@@ -196,6 +204,19 @@ def _restarted(old: ContainerStatus | None, new: ContainerStatus) -> Change | No
     return Change(Kind.RESTARTED, "Restarted", f"container {new.name} was started again")
 
 
+def _node_lost(old: Pod | None, new: Pod) -> Change | None:
+    disruption = _disruption(new)
+    if disruption is None or disruption.reason not in NODE_REASONS or (old and _disruption(old)):
+        return None
+    return Change(Kind.NODE_LOST, disruption.reason or "", disruption.message or "")
+
+
+def _disruption(pod: Pod) -> Condition | None:
+    """What is about to end the pod from outside, if it said so."""
+    disruption = pod.condition("DisruptionTarget")
+    return disruption if disruption and disruption.status == "True" else None
+
+
 def _evicted(old: Pod | None, new: Pod) -> Change | None:
     if not (new.status and new.status.reason == "Evicted" and new.phase == "Failed"):
         return None
@@ -214,13 +235,14 @@ def _finished(old: Pod | None, new: Pod) -> Change | None:
     return None
 
 
-def _is_ready(pod: Pod) -> bool:
+def is_ready(pod: Pod) -> bool:
+    """Whether its condition Ready is True."""
     ready = pod.condition("Ready")
     return ready is not None and ready.status == "True"
 
 
 def _unready(old: Pod | None, new: Pod) -> Change | None:
-    if old is None or not _is_ready(old) or _is_ready(new):
+    if old is None or not is_ready(old) or is_ready(new):
         return None
     # A pod that ended its work is no longer ready either; that is told as completed or failed.
     if new.phase in ("Succeeded", "Failed"):
@@ -241,12 +263,10 @@ def _unschedulable(old: Pod | None, new: Pod) -> Change | None:
 
 
 def _leaving(new: Pod) -> Change:
-    disruption = new.condition("DisruptionTarget")
-    if disruption and disruption.status == "True":
-        message = disruption.message or ""
-        if disruption.reason == "PreemptionByScheduler":
-            return Change(Kind.PREEMPTED, disruption.reason, message)
-        if disruption.reason == "EvictionByEvictionAPI":
-            return Change(Kind.DRAINED, disruption.reason, message)
-        return Change(Kind.TERMINATING, disruption.reason or "", message)
-    return Change(Kind.TERMINATING)
+    disruption = _disruption(new)
+    if disruption is None:
+        return Change(Kind.TERMINATING)
+    kind = {"PreemptionByScheduler": Kind.PREEMPTED, "EvictionByEvictionAPI": Kind.DRAINED}.get(
+        disruption.reason or "", Kind.TERMINATING
+    )
+    return Change(kind, disruption.reason or "", disruption.message or "")

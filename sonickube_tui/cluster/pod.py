@@ -29,6 +29,7 @@ class Metadata(_Part, frozen=True):
     uid: str = ""
     resource_version: str = ""
     deletion_timestamp: str | None = None
+    deletion_grace_period_seconds: int | None = None
     labels: dict[str, str] | None = None
     owner_references: list[OwnerReference] | None = None
 
@@ -73,6 +74,8 @@ class ContainerStatus(_Part, frozen=True):
     """`status.containerStatuses[]`."""
 
     name: str = ""
+    ready: bool = False
+    started: bool | None = None
     restart_count: int = 0
     state: State | None = None
     last_state: State | None = None

@@ -6,13 +6,13 @@ import asyncio
 import math
 import random
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing
 
 import msgspec
 
 from sonickube_tui.cluster.connect import Api, ApiError, Unreachable
-from sonickube_tui.cluster.lifecycle import events
+from sonickube_tui.cluster.lifecycle import event
 from sonickube_tui.cluster.pod import (
     Added,
     Bookmark,
@@ -24,6 +24,7 @@ from sonickube_tui.cluster.pod import (
     decode_list,
     decode_watch_event,
 )
+from sonickube_tui.cluster.vigil import Vigil
 from sonickube_tui.event import Connection, Event, Link
 
 PAGE = 500
@@ -60,18 +61,29 @@ class Backoff:
 
 
 class Reflector:
-    """Follows the pods of one namespace, or of all when `namespace` is None.
+    """Follows the pods of one namespace, or when `namespace` is None of all that are `wanted`.
 
-    The first list is silent. After an outage the new list is compared with what was known, so nothing that
-    happened meanwhile is lost, and nothing is told twice.
+    The first list is silent, unless the namespace is `new`. After an outage the new list is compared with
+    what was known, so nothing that happened meanwhile is lost, and nothing is told twice.
     """
 
-    def __init__(self, api: Api, namespace: str | None = None, selector: str = "") -> None:
+    def __init__(
+        self,
+        api: Api,
+        namespace: str | None = None,
+        selector: str = "",
+        *,
+        wanted: Callable[[str], bool] = lambda namespace: True,
+        new: bool = False,
+    ) -> None:
         self._api = api
+        self._wanted = wanted
+        self._new = new
         self._path = f"/api/v1/namespaces/{namespace}/pods" if namespace else "/api/v1/pods"
         self._selector = selector
         self._pods: dict[tuple[str, str], Pod] = {}
         self._version: str | None = None
+        self._vigil = Vigil()
 
     @property
     def pods(self) -> int:
@@ -97,13 +109,13 @@ class Reflector:
                     **{"continue": token},
                 )
             )
-            seen.update((pod.key, pod) for pod in page.items)
+            seen.update((pod.key, pod) for pod in page.items if self._wanted(pod.metadata.namespace))
             token = page.metadata.continue_
             if not token:
                 break
             yield self._connection(Link.LISTING, _progress(len(seen), page.metadata), len(seen))
         known, self._pods = self._pods, seen
-        if not first:
+        if not first or self._new:
             for event in self._differences(known, seen):
                 yield event
         self._version = page.metadata.resource_version
@@ -132,6 +144,10 @@ class Reflector:
                     yield self._connection(Link.WATCHING)
                     continue
                 match decode_watch_event(line):
+                    case Added(pod) | Modified(pod) | Deleted(pod) if not self._wanted(
+                        pod.metadata.namespace
+                    ):
+                        self._version = pod.metadata.resource_version
                     case Added(pod) | Modified(pod):
                         old = self._pods.get(pod.key)
                         self._pods[pod.key] = pod
@@ -157,11 +173,13 @@ class Reflector:
             yield from self._events(known.get(key), new)
 
     def _events(self, old: Pod | None, new: Pod | None) -> Iterator[Event]:
-        if old and new and old.metadata.uid != new.metadata.uid:
-            yield from self._events(old, None)
-            old = None
-        if not (old and new and old.metadata.resource_version == new.metadata.resource_version):
-            yield from events(old, new, at=time.time(), cluster=self._api.cluster)
+        return self._vigil.tell(old, new, at=time.time(), cluster=self._api.cluster)
+
+    def overdue(self) -> Iterator[Event]:
+        """What has taken too long by now; to be asked every second or so."""
+        at = time.time()
+        for pod, change in self._vigil.overdue(at):
+            yield event(pod, change, at=at, cluster=self._api.cluster)
 
     def _connection(self, link: Link, detail: str = "", pods: int | None = None) -> Connection:
         return Connection(

@@ -4,28 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 
 import msgspec
 
 from sonickube_tui.cluster.connect import Api, ApiError, Unreachable
+from sonickube_tui.cluster.patterns import Wanted, parse
 from sonickube_tui.cluster.reflector import Backoff, Reflector
+from sonickube_tui.cluster.survey import NEEDED, Scopes, Survey
 from sonickube_tui.errors import UserError
-from sonickube_tui.event import Connection, Event, Link
+from sonickube_tui.event import Connection, Event, Kind, Link
 
-_NEEDED = "it takes the verbs list and watch on pods"
-
-
-class _Names(msgspec.Struct, rename="camel"):
-    name: str
-
-
-class _Named(msgspec.Struct):
-    metadata: _Names
-
-
-class _NamedList(msgspec.Struct):
-    items: list[_Named]
+SOURCE = "sonickube"
+"""The channel of what happens to our own connection; no namespace of a cluster is likely to have the name."""
 
 
 async def follow(
@@ -33,107 +24,126 @@ async def follow(
 ) -> AsyncIterator[Event | Connection]:
     """What happens to the pods of a cluster, for ever.
 
-    Without `namespaces` all are followed that the user may list. Raises UserError when the cluster refuses:
-    credentials, permissions, or a selector it cannot parse.
+    Without `namespaces`, which may be patterns too, all are followed that the user may list. Raises UserError
+    for a bad pattern, and when the cluster refuses: credentials, permissions, or a selector it cannot parse.
     """
+    wanted = parse(namespaces)
     async with await connect() as api:
         connecting = Connection(at=time.time(), cluster=api.cluster, link=Link.CONNECTING, detail=api.server)
         yield connecting
         backoff = Backoff()
         while True:
             try:
-                scopes: Sequence[str | None] = list(dict.fromkeys(namespaces)) or await _allowed(
-                    api, selector
-                )
-                reflectors = [Reflector(api, scope, selector) for scope in scopes]
-                async for item in _together(reflectors, connecting):
+                async for item in _together(api, wanted, selector, connecting):
                     yield item
             except (ApiError, Unreachable) as error:
                 if isinstance(error, ApiError) and not error.passing:
-                    raise _explained(error, api, namespaces, selector) from None
+                    raise _explained(error, api, wanted.names, selector) from None
                 pause = backoff.pause(time.monotonic())
                 detail = f"{api.server}: {error}; trying again in {pause:.0f} s"
                 yield Connection(at=time.time(), cluster=api.cluster, link=Link.RECONNECTING, detail=detail)
                 await asyncio.sleep(pause)
 
 
-async def _allowed(api: Api, selector: str) -> Sequence[str | None]:
-    """All namespaces at once, or those the user may list one by one."""
-    if await _may_list(api, "/api/v1/pods", selector):
-        return [None]
-    try:
-        answer = await api.get("/api/v1/namespaces")
-        names = [item.metadata.name for item in msgspec.json.decode(answer, type=_NamedList).items]
-    except ApiError as error:
-        if error.code != 403:
-            raise
-        names = [api.namespace]
-    paths = [f"/api/v1/namespaces/{name}/pods" for name in names]
-    allowed = [name for name, path in zip(names, paths, strict=True) if await _may_list(api, path, selector)]
-    if not allowed:
-        raise UserError(
-            f"this user may not list pods of {api.cluster}, not even in {', '.join(names)}: {_NEEDED}; "
-            "name a namespace where you have them with -n"
-        )
-    return allowed
-
-
-async def _may_list(api: Api, path: str, selector: str) -> bool:
-    try:
-        await api.get(path, limit="1", labelSelector=selector)
-    except ApiError as error:
-        if error.code == 403:
-            return False
-        raise
-    return True
-
-
 async def _together(
-    reflectors: Sequence[Reflector], connecting: Connection
+    api: Api, wanted: Wanted, selector: str, connecting: Connection
 ) -> AsyncIterator[Event | Connection]:
     """The streams of all reflectors as one, with one account of how they stand with the cluster.
 
     A reflector that has told nothing yet is still `connecting`.
     """
-    queue: asyncio.Queue[tuple[int, Event | Connection | Exception]] = asyncio.Queue(1_000)
+    queue: asyncio.Queue[tuple[str | None, Event | Connection | Scopes | Exception]] = asyncio.Queue(1_000)
+    reflectors: dict[str | None, Reflector] = {}
+    pumps: dict[str | None, asyncio.Task[None]] = {}
+    links: dict[str | None, Connection] = {}
 
-    async def pump(number: int, reflector: Reflector) -> None:
+    async def pump(scope: str | None, items: AsyncIterator[Event | Connection | Scopes]) -> None:
         try:
-            async for item in reflector.run():
-                await queue.put((number, item))
+            async for item in items:
+                await queue.put((scope, item))
         except Exception as error:
             # Whatever it is, it must come out where somebody listens.
-            await queue.put((number, error))
+            await queue.put((scope, error))
 
-    tasks = [asyncio.create_task(pump(number, reflector)) for number, reflector in enumerate(reflectors)]
-    links = [connecting] * len(reflectors)
-    told: Connection | None = None
+    async def watch_the_clock() -> None:
+        while True:
+            await asyncio.sleep(1.0)
+            for scope, reflector in list(reflectors.items()):
+                for late in reflector.overdue():
+                    await queue.put((scope, late))
+
+    def turn_to(scopes: Scopes) -> None:
+        followed = {scope.namespace: scope for scope in scopes.followed}
+        for name in links.keys() - followed.keys():
+            pumps.pop(name).cancel()
+            del reflectors[name], links[name]
+        for name in followed.keys() - links.keys():
+            new = followed[name].new
+            reflectors[name] = Reflector(api, name, selector, wanted=wanted.has, new=new)
+            links[name] = connecting
+            pumps[name] = asyncio.create_task(pump(name, reflectors[name].run()))
+
+    others = [
+        asyncio.create_task(pump(None, Survey(api, wanted, selector).run())),
+        asyncio.create_task(watch_the_clock()),
+    ]
+    note = ""
+    told = connecting
     told_at = 0.0
     try:
         while True:
-            number, item = await queue.get()
-            if isinstance(item, Exception):
-                raise item
-            if isinstance(item, Connection):
-                links[number] = item
-            else:
-                yield item
-            if not isinstance(item, Connection) and time.monotonic() - told_at < 1.0:
-                continue
-            summary = _summary(links, sum(reflector.pods for reflector in reflectors))
-            if told is None or msgspec.structs.replace(summary, at=told.at) != told:
+            scope, item = await queue.get()
+            match item:
+                case Exception():
+                    raise item
+                case Scopes():
+                    turn_to(item)
+                    note = item.note
+                case Connection():
+                    # What a namespace that is no longer followed had still to say is of no concern.
+                    if scope in links:
+                        links[scope] = item
+                case Event():
+                    yield item
+                    if time.monotonic() - told_at < 1.0:
+                        continue
+            pods = sum(reflector.pods for reflector in reflectors.values())
+            summary = _summary(links.values() or [connecting], pods, note)
+            if msgspec.structs.replace(summary, at=told.at) != told:
+                if change := _source_change(told, summary):
+                    yield change
                 told, told_at = summary, time.monotonic()
                 yield summary
     finally:
-        for task in tasks:
+        for task in (*pumps.values(), *others):
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*pumps.values(), *others, return_exceptions=True)
 
 
-def _summary(links: Sequence[Connection], pods: int) -> Connection:
-    """The worst of several links speaks for all."""
+def _source_change(before: Connection, now: Connection) -> Event | None:
+    """The watch is lost, or is back: silence must never mean that nobody listens."""
+    lost = before.link is Link.RECONNECTING
+    if (now.link is Link.RECONNECTING) is lost or (lost and now.link is not Link.WATCHING):
+        return None
+    kind = Kind.SOURCE_BACK if lost else Kind.SOURCE_LOST
+    reason = "Watching" if lost else "WatchLost"
+    return Event(
+        at=now.at,
+        cluster=now.cluster,
+        namespace=SOURCE,
+        pod=now.cluster,
+        uid=SOURCE,
+        kind=kind,
+        reason=reason,
+        message=now.detail,
+    )
+
+
+def _summary(links: Iterable[Connection], pods: int, note: str) -> Connection:
+    """The worst of several links speaks for all; a note finds room where nothing is wrong."""
     worst = max(links, key=lambda connection: _CONCERN[connection.link])
-    return msgspec.structs.replace(worst, pods=max(pods, worst.pods))
+    detail = worst.detail if worst.link in (Link.LISTING, Link.RECONNECTING) else note or worst.detail
+    return msgspec.structs.replace(worst, pods=max(pods, worst.pods), detail=detail)
 
 
 _CONCERN = {Link.WATCHING: 0, Link.LISTING: 1, Link.CONNECTING: 2, Link.RECONNECTING: 3}
@@ -148,7 +158,7 @@ def _explained(error: ApiError, api: Api, namespaces: Sequence[str], selector: s
         )
     if error.code == 403:
         where = f"namespace {', '.join(namespaces)}" if namespaces else "any namespace"
-        return UserError(f"this user may not list pods of {api.cluster} in {where}: {_NEEDED}")
+        return UserError(f"this user may not list pods of {api.cluster} in {where}: {NEEDED}")
     if error.code == 404:
         return UserError(f"{api.server} is no Kubernetes API server: {error}")
     return UserError(f"{api.server} refused ({error.code}): {error}")

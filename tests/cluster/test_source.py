@@ -15,10 +15,11 @@ from aiohttp import web
 from kubernetes.aio.client.configuration import Configuration
 
 from players import until
-from sonickube_tui.cluster import reflector, source
+from sonickube_tui.cluster import reflector, source, survey
 from sonickube_tui.cluster.connect import Api, plain
 from sonickube_tui.cluster.reflector import PAGE, Backoff
 from sonickube_tui.cluster.simulated import SimulatedCluster, World
+from sonickube_tui.cluster.simulated.store import NAMESPACES
 from sonickube_tui.cluster.source import follow
 from sonickube_tui.errors import UserError
 from sonickube_tui.event import Connection, Event, Kind, Link
@@ -156,6 +157,10 @@ class Told:
     def link(self) -> Link | None:
         return self.links[-1].link if self.links else None
 
+    @property
+    def detail(self) -> str:
+        return self.links[-1].detail if self.links else ""
+
 
 @asynccontextmanager
 async def following(
@@ -200,6 +205,12 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pauses between tries of a tenth of a second."""
     for room in (reflector, source):
         monkeypatch.setattr(room, "Backoff", lambda: Backoff(first=0.05, longest=0.1))
+
+
+@pytest.fixture
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten looks in a second at which namespaces there are."""
+    monkeypatch.setattr(survey, "LOOK_EVERY", 0.1)
 
 
 async def create_everywhere(world: World, told: Told, known: int = 3) -> set[str]:
@@ -283,6 +294,130 @@ async def test_a_namespace_asked_for_that_is_forbidden_is_named() -> None:
         text = await refusal(server.url, "shop")
     assert "namespace shop" in text
     assert "list and watch on pods" in text
+
+
+# Patterns
+
+
+async def test_a_pattern_follows_the_namespaces_that_match() -> None:
+    world = three_namespaces()
+    async with gate(world) as server, following(server.url, "s*") as told:
+        assert await create_everywhere(world, told, known=2) == {"search-new", "shop-new"}
+        assert "/api/v1/namespaces/batch/pods" not in server.asked
+
+
+async def test_a_plain_name_needs_no_list_of_namespaces() -> None:
+    world = three_namespaces()
+    async with (
+        gate(world, "shop", namespaces=False) as server,
+        following(server.url, "shop", "!kube-*") as told,
+    ):
+        assert await create_everywhere(world, told, known=1) == {"shop-new"}
+
+
+@pytest.mark.parametrize("allowed", [(), ("batch", "search", "shop")])
+async def test_what_is_excluded_is_neither_told_nor_counted(allowed: tuple[str, ...]) -> None:
+    world = three_namespaces()
+    async with gate(world, *allowed) as server, following(server.url, "!search", "!b*") as told:
+        assert await create_everywhere(world, told, known=1) == {"shop-new"}
+        world.delete("batch", "batch-old")
+        world.delete("shop", "shop-old")
+        await told.until(lambda: Kind.DELETED in {event.kind for event in told.events})
+        assert {event.namespace for event in told.events} == {"shop"}
+
+
+async def test_a_pattern_follows_only_where_pods_may_be_listed() -> None:
+    world = three_namespaces()
+    async with gate(world, "shop") as server, following(server.url, "s*") as told:
+        assert await create_everywhere(world, told, known=1) == {"shop-new"}
+
+
+@pytest.mark.parametrize("pattern", ["s*", "!search"])
+async def test_who_may_not_list_namespaces_is_told_to_name_them(pattern: str) -> None:
+    async with gate(three_namespaces(), "shop", namespaces=False) as server:
+        text = await refusal(server.url, pattern, home="shop")
+    assert "need to list namespaces" in text
+    assert "name the namespaces instead" in text
+
+
+async def test_who_may_list_pods_in_none_that_match_is_told_so() -> None:
+    async with gate(three_namespaces(), "batch") as server:
+        text = await refusal(server.url, "s*")
+    assert "search, shop" in text
+    assert "list and watch on pods" in text
+
+
+@pytest.mark.usefixtures("often")
+async def test_a_pattern_that_matches_nothing_yet_is_told_and_waited_for() -> None:
+    world = three_namespaces()
+    async with gate(world) as server, following(server.url, "team-*") as told:
+        await told.until(lambda: "no namespace matches team-*" in told.detail)
+        world.apply(pod("cart", "team-a"))
+        await told.until(lambda: "cart" in told.created)
+        await told.until(lambda: told.link is Link.WATCHING)
+        assert told.detail == ""
+
+
+@pytest.mark.usefixtures("often")
+async def test_one_pattern_that_matches_nothing_is_told_while_others_are_followed() -> None:
+    async with gate(three_namespaces()) as server, following(server.url, "shop", "team-*") as told:
+        await told.until(lambda: told.link is Link.WATCHING)
+        assert "no namespace matches team-*" in told.detail
+
+
+@pytest.mark.usefixtures("often")
+@pytest.mark.parametrize("given", [("s*", "new*"), ()])
+async def test_all_in_a_namespace_that_appears_is_news(given: tuple[str, ...]) -> None:
+    world = three_namespaces()
+    async with gate(world, "search", "shop", "new") as server, following(server.url, *given) as told:
+        await told.until(lambda: told.link is Link.WATCHING and told.links[-1].pods == 2)
+        world.apply(pod("first", "new"))
+        await told.until(lambda: "first" in told.created)
+        world.apply(pod("second", "new"))
+        await told.until(lambda: "second" in told.created)
+        assert told.created == ["first", "second"]
+
+
+@pytest.mark.usefixtures("often")
+async def test_a_namespace_whose_pods_may_be_listed_later_begins_silent() -> None:
+    world = three_namespaces()
+    async with gate(world, "shop") as server, following(server.url, "s*") as told:
+        await told.until(lambda: told.link is Link.WATCHING)
+        assert server.allowed is not None
+        server.allowed.add("/api/v1/namespaces/search/pods")
+        await told.until(lambda: told.links[-1].pods == 2)
+        assert told.events == []
+
+
+@pytest.mark.usefixtures("often")
+async def test_a_namespace_that_is_gone_is_no_longer_asked_for() -> None:
+    world = three_namespaces()
+    async with gate(world) as server, following(server.url, "s*") as told:
+        await told.until(lambda: told.link is Link.WATCHING and told.links[-1].pods == 2)
+        world.delete("search", "search-old")
+        world.store.remove((NAMESPACES.plural, "", "search"))
+        # The other's watch, and now and then a look at the namespaces.
+        await until(lambda: server.answering == 1)
+        await told.until(lambda: told.link is Link.WATCHING and told.links[-1].pods == 1)
+
+
+@pytest.mark.usefixtures("often")
+async def test_namespaces_that_cannot_be_listed_later_are_a_note_and_no_end() -> None:
+    world = three_namespaces()
+    async with gate(world) as server, following(server.url, "s*") as told:
+        await told.until(lambda: told.link is Link.WATCHING)
+        server.allowed = {"/api/v1/namespaces/search/pods", "/api/v1/namespaces/shop/pods"}
+        await told.until(lambda: "new namespaces are not seen" in told.detail)
+        assert await create_everywhere(world, told, known=2) == {"search-new", "shop-new"}
+        server.allowed = None
+        await told.until(lambda: not told.detail)
+
+
+@pytest.mark.parametrize("bad", ["", "!"])
+async def test_a_bad_pattern_is_refused_before_any_request(bad: str) -> None:
+    async with gate(three_namespaces()) as server:
+        assert "is no namespace" in await refusal(server.url, "shop", bad)
+        assert server.asked == []
 
 
 # How it stands
@@ -375,6 +510,22 @@ async def test_while_the_server_is_away_nobody_claims_to_watch_it() -> None:
         # Time for some more tries, none of which is answered.
         await asyncio.sleep(0.5)
         assert {link.link for link in told.links} == {Link.RECONNECTING}
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_a_lost_watch_and_its_return_are_events_of_their_own_channel() -> None:
+    world = three_namespaces()
+    async with gate(world) as server, following(server.url) as told:
+        await create_everywhere(world, told)
+        for _ in range(2):
+            await server.close()
+            await told.until(lambda: told.link is Link.RECONNECTING)
+            await asyncio.sleep(0.3)  # Some more tries in vain are no more events.
+            await server.open()
+            await told.until(lambda: told.link is Link.WATCHING)
+        own = [event for event in told.events if event.namespace == source.SOURCE]
+        assert [event.kind for event in own] == [Kind.SOURCE_LOST, Kind.SOURCE_BACK] * 2
+        assert "trying again in" in own[0].message
 
 
 @pytest.mark.usefixtures("hasty")

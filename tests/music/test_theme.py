@@ -102,7 +102,7 @@ def test_a_kinds_own_snippet_comes_before_its_severitys_and_the_empty_name_is_si
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ("ready =", "raedy =", r"\[snippets\] has 'raedy'; it can be one of: evicted, .*, ready, "),
+        ("ready =", "raedy =", r"\[snippets\] has 'raedy'; it can be one of: node_lost, .*, ready, "),
         (
             'error = "thud"',
             'awful = "thud"',
