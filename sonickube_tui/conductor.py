@@ -35,6 +35,9 @@ from sonickube_tui.music.voice import Voice
 VOICES = 32
 """How many voices may sound at once: ten onsets a second, of some three seconds each."""
 
+RING_OUT = 10.0
+"""Seconds that the last voices have when a source ends."""
+
 LOG_LINES = 500
 """Lines of the engine's log that are kept."""
 
@@ -147,6 +150,10 @@ class Conductor:
             else:
                 self.connection = item
                 self.listener.connection(item)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(RING_OUT):
+                while self._merger or self.sounding:  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
 
     def take(self, event: Event) -> None:
         """Bring one event in; its fate follows at once, or when its turn comes."""

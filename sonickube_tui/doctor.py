@@ -193,8 +193,15 @@ async def _api_server(api: Api) -> Check:
     return Check("api server", State.OK, f"Kubernetes {version} at {api.server} answered in {took:.0f} ms")
 
 
-async def _permissions(api: Api, namespaces: Sequence[str]) -> tuple[Check, str | None]:
+async def _permissions(api: Api, given: Sequence[str]) -> tuple[Check, str | None]:
     """Whether the main job would be let, and the path of a scope whose pods it would list."""
+    from sonickube_tui.cluster.patterns import parse
+
+    wanted = parse(given)
+    patterned = bool(given) and not wanted.named
+    namespaces = [*filter(wanted.has, await _namespaces(api))] if patterned else wanted.names
+    if patterned and not namespaces:
+        return Check("permissions", State.WARNING, f"no namespace matches {_some(given)} yet"), None
     lacking = await _lacking(api, namespaces or [""])
     in_part = "list" in lacking.get("", ())
     if in_part:

@@ -295,3 +295,15 @@ async def test_a_rising_round_trip_is_told() -> None:
         for voice, trip in enumerate(trips[60:], 61):
             engine.report(Started(voice, 100 + voice, trip))
         assert (desk.round_trip, desk.late) == (0.2, True)
+
+
+async def test_a_source_that_ends_lets_its_last_voices_be_heard() -> None:
+    engine, notebook = PaperEngine(), Notebook()
+    desk = conductor(engine, notebook, merger=Merger(20))
+    task = asyncio.create_task(desk.run(score(event(), event(namespace="batch"), then_wait=False)))
+    await until(lambda: desk.heard[Heard.DONE] == 2)
+    assert not task.done()
+    engine.end(1)
+    engine.end(2)
+    await asyncio.wait_for(task, 5)
+    assert (desk.fates, engine.stopped) == ({Fate.SENT: 2}, [])

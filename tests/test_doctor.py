@@ -99,7 +99,8 @@ async def test_where_all_is_well_it_says_so_within_80_columns(tmp_path: Path) ->
     assert "✓ permissions pods: list and watch in all namespaces" in done.stdout
     assert f"✓ test sound  Sonic Pi 4.5.1 :{address.port} played it and reported back after" in done.stdout
     assert f"✓ theme       classic: {len(Kind)} of {len(Kind)} kinds of events have a sound" in done.stdout
-    assert "✓ snippets    15 files, all of them Ruby" in done.stdout
+    files = len(list((ROOT / "snippets" / "classic").glob("*.rb")))
+    assert f"✓ snippets    {files} files, all of them Ruby" in done.stdout
     assert done.stdout.endswith("\nThe main job would work.\n")
     assert max(map(cell_len, done.stdout.splitlines())) <= 80
 
@@ -340,6 +341,22 @@ async def test_permissions(
     async with serving(api_server(rights)) as url:
         found = await examined(tmp_path, url, namespaces=namespaces)
     assert found["permissions"] == Check("permissions", State(state), says, advice)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (("sho*",), "pods: list and watch in shop"),
+        (("!kube-*", "!sho*", "!batch"), "pods: list and watch in payments, search"),
+        (("team-*",), "no namespace matches team-* yet"),
+    ],
+)
+async def test_patterns_are_asked_for_by_the_namespaces_that_match(
+    tmp_path: Path, given: tuple[str, ...], says: str
+) -> None:
+    async with SimulatedCluster() as cluster:
+        found = await examined(tmp_path, cluster.url, namespaces=given)
+    assert found["permissions"].says == says
 
 
 @pytest.mark.parametrize(

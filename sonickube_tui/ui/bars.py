@@ -41,6 +41,8 @@ class HeaderBar(Widget):
         line.append(f" {plain(connection.cluster) or '…'} ", look.strong)
         if connection.link is Link.WATCHING:
             line.append(f"▸ {connection.pods:,} pods", look.plain)
+            if connection.detail:
+                line.append(f"  {plain(connection.detail)}", look.quiet)
         else:
             style = look.severity[Severity.WARNING] if connection.link is Link.RECONNECTING else look.quiet
             line.append(plain(f"▸ {connection.link.value} {connection.detail}"), style)
