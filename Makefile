@@ -29,7 +29,7 @@ lint: $(VENV)/.dev
 	$(BIN)/lint-imports
 
 quick: $(VENV)/.dev
-	$(BIN)/pytest -q -m "not real" -n 4
+	$(BIN)/pytest -q -m "not real and not slow" -n 4
 
 test: $(VENV)/.dev
 	tests/real-parts

@@ -17,6 +17,8 @@ from aiohttp import web
 
 from command import command, environment, sonickube
 
+pytestmark = pytest.mark.slow
+
 FIELDS = {
     "seq", "at", "cluster", "namespace", "pod", "kind", "severity", "reason", "message", "count", "snippet",
     "fate", "heard", "after_ms", "problem", "line",

@@ -31,6 +31,8 @@ from sonickube_tui.doctor import Check, State, examine
 from sonickube_tui.event import Kind
 from sonickube_tui.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent
 TOKEN = -1234567890
 

@@ -6,7 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from command import ROOT, environment
+
+pytestmark = pytest.mark.slow
 
 IN_USE = """
 from pathlib import Path

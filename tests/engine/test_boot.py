@@ -25,6 +25,8 @@ from sonickube_tui.engine.sonic_pi import SonicPi, Ways
 from sonickube_tui.errors import UserError
 from sonickube_tui.music.voice import Voice
 
+pytestmark = pytest.mark.slow
+
 TESTS = Path(__file__).parent.parent
 
 SONIC_PI = '''\
