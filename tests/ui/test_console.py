@@ -116,15 +116,14 @@ async def test_the_log_follows_until_one_moves_up_and_again_from_the_newest(tmp_
 
 async def test_scrolling_up_stops_following_and_scrolling_down_takes_it_up_again(tmp_path: Path) -> None:
     async with console(tmp_path, *many(90)) as show:
+        await until(lambda: show.log.max_scroll_y > 10)
         show.log.scroll_relative(y=-10, animate=False)
-        await show.pilot.pause(0.1)
-        assert not show.log.following
+        await until(lambda: not show.log.following)
         top = show.log.scroll_offset.y
         await show.happen(*many(20))
         assert show.log.scroll_offset.y == top
         show.log.scroll_end(animate=False)
-        await show.pilot.pause(0.1)
-        assert show.log.following
+        await until(lambda: show.log.following)
 
 
 async def test_a_filter_shows_what_has_all_its_words(tmp_path: Path) -> None:
