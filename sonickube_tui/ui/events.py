@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from rich.segment import Segment
+from rich.style import Style
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
@@ -54,6 +55,7 @@ class EventLog(ScrollView, can_focus=True, inherit_bindings=False):
         self._cursor = 0
         self._forgotten = 0
         self._stale = False
+        self._base = Style()
 
     @property
     def selected(self) -> Entry | None:
@@ -163,6 +165,11 @@ class EventLog(ScrollView, can_focus=True, inherit_bindings=False):
         if event.chain == 2:
             self.action_open()
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The rows of one drawing, whose common style is looked up once."""
+        self._base = self.rich_style
+        return super().render_lines(crop)
+
     def render_line(self, y: int) -> Strip:
         """One row, drawn when it comes into view."""
         row, width = self.scroll_offset.y + y, self.size.width
@@ -170,9 +177,9 @@ class EventLog(ScrollView, can_focus=True, inherit_bindings=False):
             hint = (
                 "  nothing yet: what the pods do appears here" if row == 0 and not self.history.total else ""
             )
-            return Strip([Segment(fit(hint, width), self.look.quiet)], width).apply_style(self.rich_style)
+            return Strip([Segment(fit(hint, width), self.look.quiet)], width).apply_style(self._base)
         strip = self._draw(self.history[row], width, chosen=row == self._row)
-        return strip.apply_style(self.rich_style)
+        return strip.apply_style(self._base)
 
     def _draw(self, entry: Entry, width: int, *, chosen: bool) -> Strip:
         look, event = self.look, entry.event
