@@ -12,12 +12,19 @@ from sound.stage import Stage, on_stage
 
 
 @pytest.fixture(scope="session")
-def sonic_pi() -> Iterator[SonicPiServer]:
+def one_sonic_pi() -> Iterator[SonicPiServer]:
     """A real server; without its parts the test is skipped, or fails where they must be there."""
     if lack := missing():
         (pytest.fail if os.environ.get("SONICKUBE_REQUIRE_REAL") == "1" else pytest.skip)(lack)
     with SonicPiServer() as server:
         yield server
+
+
+@pytest.fixture
+def sonic_pi(one_sonic_pi: SonicPiServer) -> SonicPiServer:
+    """The server, of which nothing bad is known yet."""
+    one_sonic_pi.errors.clear()
+    return one_sonic_pi
 
 
 @pytest.fixture

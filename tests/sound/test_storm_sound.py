@@ -37,7 +37,6 @@ async def test_a_storm_is_heard_in_time_and_leaves_sonic_pi_well(
 ) -> None:
     where = f"127.0.0.1:{sonic_pi.address.port}"
     storm = command("demo", "--scenario", "storm", "--headless", "--for", str(seconds), "--sonic-pi", where)
-    sonic_pi.errors.clear()
     await asyncio.to_thread(sonic_pi.start_recording)
     done = await asyncio.to_thread(
         subprocess.run, storm, env=environment(tmp_path), capture_output=True, text=True
