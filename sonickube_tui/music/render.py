@@ -77,7 +77,9 @@ def render(voice: Voice, snippet: str, reply: Reply) -> str:
 
 def render_hello(reply: Reply) -> str:
     """A run that makes no sound and reports Sonic Pi's version."""
-    return f'{_client(reply)}.send("{reply.prefix}hello", version.to_s) rescue nil'
+    send = f'{_client(reply)}.send("{reply.prefix}hello", version.to_s)'
+    # A send may raise the refusal of an earlier one, to a console that had the port before.
+    return f"{send} rescue ({send} rescue nil)"
 
 
 def render_levels(levels: Mapping[int, float]) -> str:

@@ -114,7 +114,12 @@ back.send("/back/numbers", VOICE, [ev[:kind], ev[:restarts], ev[:count], ev[:hea
     max_examples=8,
     deadline=None,
     print_blob=True,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
+    suppress_health_check=[
+        HealthCheck.too_slow,
+        HealthCheck.data_too_large,
+        HealthCheck.large_base_example,
+        HealthCheck.function_scoped_fixture,  # It is one server for all.
+    ],
 )
 @given(st.lists(events, min_size=20, max_size=30))
 def test_data_arrives_byte_by_byte_and_never_runs(sonic_pi: SonicPiServer, happened: list[Event]) -> None:
