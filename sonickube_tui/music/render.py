@@ -70,16 +70,13 @@ def render(voice: Voice, snippet: str, reply: Reply) -> str:
         gain=_number(voice.level),
         event=_base64(msgspec.json.encode(event_data(voice))),
         snippet=_base64(_utf8(snippet).encode()),
-        client=_client(reply),
-        prefix=reply.prefix,
+        send=_send(reply, f'"{reply.prefix}" + what, {voice.id}, *args'),
     )
 
 
 def render_hello(reply: Reply) -> str:
     """A run that makes no sound and reports Sonic Pi's version."""
-    send = f'{_client(reply)}.send("{reply.prefix}hello", version.to_s)'
-    # A send may raise the refusal of an earlier one, to a console that had the port before.
-    return f"{send} rescue ({send} rescue nil)"
+    return _send(reply, f'"{reply.prefix}hello", version.to_s')
 
 
 def render_levels(levels: Mapping[int, float]) -> str:
@@ -119,6 +116,11 @@ def _number(value: float) -> str:
     return f"{value:.6f}".rstrip("0").rstrip(".")
 
 
+def _send(reply: Reply, arguments: str) -> str:
+    # A send may raise the refusal of an earlier one, to a console that had the port before: so twice.
+    return f"2.times {{ break {_client(reply)}.send({arguments}) rescue nil }}"
+
+
 def _client(reply: Reply) -> str:
     # One socket for each console, kept: a new one per run would leak until Ruby's next collection.
     address = f'"{reply.host}", {reply.port}'
@@ -129,7 +131,7 @@ _RUN = """\
 use_debug false
 use_bpm {tempo}
 use_random_seed {id}
-sk_tell = ->(what, *args) {{ {client}.send("{prefix}" + what, {id}, *args) rescue nil }}
+sk_tell = ->(what, *args) {{ {send} }}
 begin
   sk_job = __current_job_id
   $sonickube_jobs ||= {{}}
