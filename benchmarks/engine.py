@@ -10,7 +10,7 @@ from sonic_pi import SonicPiServer, missing
 from sonickube_tui.conductor import Conductor
 from sonickube_tui.engine.sonic_pi import SonicPi, Ways
 from sonickube_tui.entry import Heard
-from sonickube_tui.event import Connection, Event, Kind
+from sonickube_tui.event import Event, Item, Kind
 from sonickube_tui.music.merging import Merger
 from sonickube_tui.music.snippets import Library
 from sonickube_tui.music.theme import load_theme
@@ -27,7 +27,7 @@ class Figures:
         self.trips, self.clean, self.cpu = sorted(trips), clean, cpu
 
 
-async def _source(rate: float) -> AsyncIterator[Event | Connection]:
+async def _source(rate: float) -> AsyncIterator[Item]:
     began = time.monotonic()
     for number in range(int(rate * SECONDS)):
         await asyncio.sleep(max(0.0, began + number / rate - time.monotonic()))

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from itertools import islice
 from pathlib import Path
 
-from sonickube_tui.event import Connection, Event, Link
+from sonickube_tui.event import Connection, Item, Link
 
 
 def resident() -> tuple[float, float]:
@@ -45,7 +45,7 @@ async def headless(api: str, sonic_pi: str, events: int, onsets_per_second: floa
     async def connect() -> Api:
         return plain(api, "benchmark")
 
-    async def source() -> AsyncIterator[Event | Connection]:
+    async def source() -> AsyncIterator[Item]:
         first = 0.0
         async for item in follow(connect):
             yield item

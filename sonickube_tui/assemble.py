@@ -17,7 +17,7 @@ from sonickube_tui.engine.base import Engine, Silence
 from sonickube_tui.engine.boot import Installation, installations
 from sonickube_tui.engine.sonic_pi import SonicPi, Ways
 from sonickube_tui.errors import UserError
-from sonickube_tui.event import Connection, Event
+from sonickube_tui.event import Connection, Item
 from sonickube_tui.music.merging import Merger
 from sonickube_tui.music.mixer import Mixer
 from sonickube_tui.music.snippets import Library
@@ -25,7 +25,7 @@ from sonickube_tui.music.theme import load_theme
 from sonickube_tui.settings import Settings, config_folder, shipped, state_folder
 from sonickube_tui.state import load_mix, mix_file, save_mix
 
-Stream = AsyncIterator[Event | Connection]
+Stream = AsyncIterator[Item]
 
 
 def theme_folders() -> list[Path]:

@@ -24,7 +24,7 @@ from sonickube_tui.engine.base import (
     Status,
 )
 from sonickube_tui.entry import Entry, Fate, Heard, Listener, Notice
-from sonickube_tui.event import Connection, Event, Link, Severity
+from sonickube_tui.event import Connection, Event, Item, Link, Severity
 from sonickube_tui.music.health import Health
 from sonickube_tui.music.merging import Batch, Merger
 from sonickube_tui.music.mixer import Mixer
@@ -113,11 +113,11 @@ class Conductor:
         """The cluster's health now, 0 to 1."""
         return self.health.of_cluster(time.monotonic())
 
-    def namespace_health(self, namespace: str) -> float:
-        """A namespace's health now, 0 to 1."""
-        return self.health.of(time.monotonic(), namespace)
+    def channel_health(self, channel: str) -> float:
+        """A channel's health now, 0 to 1."""
+        return self.health.of(time.monotonic(), channel)
 
-    async def run(self, source: AsyncIterator[Event | Connection]) -> None:
+    async def run(self, source: AsyncIterator[Item]) -> None:
         """Play a source to its end. Raises what the source raises."""
         jobs = {
             asyncio.create_task(job)
@@ -141,13 +141,13 @@ class Conductor:
             await asyncio.gather(*jobs, return_exceptions=True)
             self._give_up(self._merger.drain(), "the console ended before its turn")
 
-    async def _play_source(self, source: AsyncIterator[Event | Connection]) -> None:
+    async def _play_source(self, source: AsyncIterator[Item]) -> None:
         # Until the engine is found, or known to be missing, the first events would be silent for no reason.
         await self._engine_known.wait()
         async for item in source:
             if isinstance(item, Event):
                 self.take(item)
-            else:
+            elif isinstance(item, Connection):
                 self.connection = item
                 self.listener.connection(item)
         with suppress(TimeoutError):
@@ -163,7 +163,7 @@ class Conductor:
         snippet = self.library.pick(self.theme, event.kind)
         if snippet is None:
             self._settle(entry, Fate.UNMAPPED)
-        elif not self.mixer.audible(event.namespace):
+        elif not self.mixer.audible(event.channel):
             self._settle(entry, Fate.MUTED, snippet=snippet.name)
         elif not self.engine.status.sounding:
             self._settle(entry, Fate.SILENT, snippet=snippet.name)
@@ -183,14 +183,14 @@ class Conductor:
         self._auditions -= 1
         self._play(Entry(seq=self._auditions, event=event, snippet=name), text, level=1.0)
 
-    def stop_sound(self, namespace: str | None = None) -> None:
-        """Silence all of ours that sounds, or all of one namespace, and forget what waits."""
+    def stop_sound(self, channel: str | None = None) -> None:
+        """Silence all of ours that sounds, or all of one channel, and forget what waits."""
         self._stop(
             sounding
             for sounding in self._sounding.values()
-            if namespace is None or sounding.entry.event.namespace == namespace
+            if channel is None or sounding.entry.event.channel == channel
         )
-        self._give_up(self._merger.drain(namespace), "stopped")
+        self._give_up(self._merger.drain(channel), "stopped")
 
     def _stop(self, soundings: Iterable[_Sounding]) -> None:
         stopping = [sounding for sounding in soundings if not sounding.stopped]
@@ -211,12 +211,12 @@ class Conductor:
 
     def _level(self, sounding: _Sounding) -> float:
         event = sounding.entry.event
-        return 1.0 if sounding.entry.seq < 0 else self.mixer.level(event.namespace, event.severity)
+        return 1.0 if sounding.entry.seq < 0 else self.mixer.level(event.channel, event.severity)
 
     def _settle(self, entry: Entry, fate: Fate, **changes: object) -> Entry:
         entry = msgspec.structs.replace(entry, fate=fate, **changes)
         self.fates[fate] += 1
-        self.mixer[entry.event.namespace]
+        self.mixer[entry.event.channel]
         self.listener.entry(entry)
         return entry
 
@@ -240,9 +240,9 @@ class Conductor:
         batch = turn.batch
         self._give_up(turn.overtaken, f"overtaken by {batch.event.kind.words}")
         entry = self._waiting.pop(batch.seq)
-        namespace = entry.event.namespace
+        channel = entry.event.channel
         snippet = self.library.get(entry.snippet)
-        if not self.mixer.audible(namespace):
+        if not self.mixer.audible(channel):
             self._settle(entry, Fate.MUTED, count=batch.count)
         elif snippet is None:
             self._settle(entry, Fate.DROPPED, count=batch.count, problem=f"{entry.snippet}.rb is gone")
@@ -266,13 +266,13 @@ class Conductor:
         return True
 
     def _send(self, entry: Entry, text: str) -> None:
-        namespace = entry.event.namespace
+        channel = entry.event.channel
         try:
-            voice = self._play(entry, text, self.mixer.level(namespace, entry.event.severity))
+            voice = self._play(entry, text, self.mixer.level(channel, entry.event.severity))
         except (PacketTooLarge, OSError) as error:
             self._settle(entry, Fate.DROPPED, problem=str(error))
             return
-        self.activity[namespace] = (time.monotonic(), entry.event.severity)
+        self.activity[channel] = (time.monotonic(), entry.event.severity)
         self._sounding[voice].entry = self._settle(entry, Fate.SENT)
 
     def _play(self, entry: Entry, text: str, level: float) -> int:
@@ -282,7 +282,7 @@ class Conductor:
             snippet=entry.snippet,
             count=entry.count,
             level=level,
-            health=self.namespace_health(entry.event.namespace),
+            health=self.channel_health(entry.event.channel),
             tempo=self.theme.tempo,
         )
         self.engine.play(voice, text)

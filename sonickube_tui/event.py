@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Literal
 
 import msgspec
 
@@ -98,7 +99,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One thing that happened to one pod.
 
     `at` is Unix time in seconds, when we saw it; `restarts` is the sum over the pod's containers;
-    `owner` is `Kind/name` of the controller, or empty.
+    `owner` is `Kind/name` of the controller, or empty; `prefix` stands before the namespace in the channel's
+    name where several clusters are followed.
     """
 
     at: float
@@ -112,6 +114,12 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     reason: str = ""
     message: str = ""
     restarts: int = 0
+    prefix: str = ""
+
+    @property
+    def channel(self) -> str:
+        """The mixer's channel that it is heard on: its namespace, or `cluster/namespace` among several."""
+        return self.prefix + self.namespace
 
     @property
     def severity(self) -> Severity:
@@ -131,11 +139,31 @@ class Link(StrEnum):
 class Connection(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A change in how a source stands with its cluster.
 
-    `pods` is the number known so far; `detail` is one line for people: what went wrong, what happens next.
+    `pods` is the number known so far, `expected` how many a list that still comes in will have (0: not
+    known); `detail` is one line for people: what went wrong, what happens next.
     """
 
     at: float
     cluster: str
     link: Link
     pods: int = 0
+    expected: int = 0
     detail: str = ""
+
+
+class Sight(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A pod as a source saw it: what its events are derived from.
+
+    `at` is Unix time in seconds. `change` is what the watch said of it, ADDED, MODIFIED or DELETED, or LISTED
+    for a pod that was there before: no news. `pod` is what is kept of the pod; as JSON it reads as
+    the API server's.
+    """
+
+    at: float
+    cluster: str
+    change: Literal["LISTED", "ADDED", "MODIFIED", "DELETED"]
+    pod: msgspec.Struct
+
+
+Item = Event | Connection | Sight
+"""What comes out of a source."""

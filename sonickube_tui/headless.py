@@ -17,7 +17,7 @@ import msgspec
 from sonickube_tui.conductor import Conductor
 from sonickube_tui.engine.base import Said
 from sonickube_tui.entry import Entry, Fate, Heard, Listener, Notice
-from sonickube_tui.event import Connection, Event, Kind, Link
+from sonickube_tui.event import Connection, Item, Kind, Link
 from sonickube_tui.music.snippets import Change
 
 
@@ -107,9 +107,7 @@ def _line(entry: Entry) -> dict[str, object]:
     }
 
 
-async def run(
-    conductor: Conductor, source: AsyncIterator[Event | Connection], seconds: float | None = None
-) -> None:
+async def run(conductor: Conductor, source: AsyncIterator[Item], seconds: float | None = None) -> None:
     """Play until the source ends, `seconds` are over, a signal says so, or nobody reads stdout any more.
 
     Raises what the source raises; the summary is printed in any case.

@@ -26,7 +26,7 @@ from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener
 
 from players import until
 from sonickube_tui.cluster.connect import Api
-from sonickube_tui.event import Connection, Event, Kind, Link
+from sonickube_tui.event import Connection, Event, Item, Kind, Link
 
 Json = dict[str, Any]
 
@@ -431,7 +431,7 @@ class Diary:
 class Observer:
     """All that a reflector or a source tells, as an async context manager."""
 
-    def __init__(self, stream: AsyncIterator[Event | Connection]) -> None:
+    def __init__(self, stream: AsyncIterator[Item]) -> None:
         self.events: list[Event] = []
         self.links: list[Connection] = []
         self._stream = stream

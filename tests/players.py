@@ -9,7 +9,7 @@ from pathlib import Path
 from sonickube_tui.conductor import Conductor
 from sonickube_tui.engine.base import Done, Ended, Packet, Report, Started, Status
 from sonickube_tui.entry import Entry, Listener, Notice
-from sonickube_tui.event import Connection, Event, Kind
+from sonickube_tui.event import Event, Item, Kind
 from sonickube_tui.music.snippets import Change, Library
 from sonickube_tui.music.theme import Theme, read_theme
 from sonickube_tui.music.voice import Voice
@@ -91,7 +91,7 @@ def conductor(engine: PaperEngine, listener: Listener, **parts: object) -> Condu
     return Conductor(engine=engine, listener=listener, **parts)  # type: ignore[arg-type]
 
 
-async def score(*items: Event | Connection, then_wait: bool = True) -> AsyncIterator[Event | Connection]:
+async def score(*items: Item, then_wait: bool = True) -> AsyncIterator[Item]:
     """A source that plays the items at once and then keeps still."""
     for item in items:
         yield item

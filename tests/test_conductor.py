@@ -15,7 +15,7 @@ from sonickube_tui.conductor import Conductor
 from sonickube_tui.engine.base import Ended, Failed, Lost, PacketTooLarge, Started, Status
 from sonickube_tui.entry import Fate, Heard
 from sonickube_tui.errors import UserError
-from sonickube_tui.event import Connection, Event, Kind, Severity
+from sonickube_tui.event import Event, Item, Kind, Severity
 from sonickube_tui.music.merging import Merger
 from sonickube_tui.music.mixer import Channel, Mixer
 from sonickube_tui.music.snippets import Library
@@ -209,7 +209,7 @@ async def test_a_deleted_snippet_falls_back_by_severity(tmp_path: Path) -> None:
 
 
 async def test_what_the_source_raises_comes_out() -> None:
-    async def refusing() -> AsyncIterator[Event | Connection]:
+    async def refusing() -> AsyncIterator[Item]:
         raise UserError("not with these credentials")
         yield
 

@@ -21,7 +21,7 @@ from sonickube_tui.cluster.patterns import Wanted
 from sonickube_tui.cluster.pod import Pod
 from sonickube_tui.cluster.vigil import Vigil
 from sonickube_tui.errors import UserError
-from sonickube_tui.event import Connection, Event, Link
+from sonickube_tui.event import Connection, Event, Item, Link
 
 LIMIT = 64 * 2**20
 """Bytes that one object may have; a pod has some ten thousand."""
@@ -190,7 +190,7 @@ def _guess(old: Pod | None, new: Pod) -> str:
     return "MODIFIED" if old else "ADDED"
 
 
-async def follow(file: int, cluster: str, wanted: Wanted) -> AsyncIterator[Event | Connection]:
+async def follow(file: int, cluster: str, wanted: Wanted) -> AsyncIterator[Item]:
     """What happens to the pods of the stream that a file descriptor gives, to its end.
 
     What cannot be read is passed over and told in the detail of a Connection, with its line number. Raises
@@ -207,7 +207,7 @@ async def follow(file: int, cluster: str, wanted: Wanted) -> AsyncIterator[Event
         told = Connection(at=time.time(), cluster=cluster, link=Link.WATCHING, pods=story.pods, detail=detail)
         return told
 
-    def hear(found: Iterable[Document]) -> Iterator[Event | Connection]:
+    def hear(found: Iterable[Document]) -> Iterator[Item]:
         nonlocal detail
         for document in found:
             try:

@@ -25,7 +25,7 @@ from sonickube_tui.cluster.pod import (
     decode_watch_event,
 )
 from sonickube_tui.cluster.vigil import Vigil
-from sonickube_tui.event import Connection, Event, Link
+from sonickube_tui.event import Connection, Event, Item, Link
 
 PAGE = 500
 """Pods in one answer: a page of ten thousand costs nearly a gigabyte."""
@@ -90,7 +90,7 @@ class Reflector:
         """How many pods are known now."""
         return len(self._pods)
 
-    async def list(self, first: bool) -> AsyncIterator[Event | Connection]:
+    async def list(self, first: bool) -> AsyncIterator[Item]:
         """Read all pods page by page; what changed since they were last known comes out as events.
 
         Raises ApiError, Unreachable and UserError as the API does.
@@ -121,7 +121,7 @@ class Reflector:
         self._version = page.metadata.resource_version
         yield self._connection(Link.WATCHING)
 
-    async def watch(self, away: bool) -> AsyncIterator[Event | Connection]:
+    async def watch(self, away: bool) -> AsyncIterator[Item]:
         """Follow the changes from the last known version until the server ends the watch.
 
         When the server was `away`, it is told first that it has answered. Raises ApiError when the server
@@ -190,7 +190,7 @@ class Reflector:
             detail=detail,
         )
 
-    async def run(self) -> AsyncIterator[Event | Connection]:
+    async def run(self) -> AsyncIterator[Item]:
         """List, watch, and begin again where it broke off, for ever.
 
         Raises ApiError and UserError when the very first list is refused: that is for the user to mend.

@@ -13,7 +13,7 @@ from sonickube_tui.cluster.patterns import Wanted, parse
 from sonickube_tui.cluster.reflector import Backoff, Reflector
 from sonickube_tui.cluster.survey import NEEDED, Scopes, Survey
 from sonickube_tui.errors import UserError
-from sonickube_tui.event import Connection, Event, Kind, Link
+from sonickube_tui.event import Connection, Event, Item, Kind, Link, Sight
 
 SOURCE = "sonickube"
 """The channel of what happens to our own connection; no namespace of a cluster is likely to have the name."""
@@ -21,7 +21,7 @@ SOURCE = "sonickube"
 
 async def follow(
     connect: Callable[[], Awaitable[Api]], namespaces: Sequence[str] = (), selector: str = ""
-) -> AsyncIterator[Event | Connection]:
+) -> AsyncIterator[Item]:
     """What happens to the pods of a cluster, for ever.
 
     Without `namespaces`, which may be patterns too, all are followed that the user may list. Raises UserError
@@ -45,19 +45,17 @@ async def follow(
                 await asyncio.sleep(pause)
 
 
-async def _together(
-    api: Api, wanted: Wanted, selector: str, connecting: Connection
-) -> AsyncIterator[Event | Connection]:
+async def _together(api: Api, wanted: Wanted, selector: str, connecting: Connection) -> AsyncIterator[Item]:
     """The streams of all reflectors as one, with one account of how they stand with the cluster.
 
     A reflector that has told nothing yet is still `connecting`.
     """
-    queue: asyncio.Queue[tuple[str | None, Event | Connection | Scopes | Exception]] = asyncio.Queue(1_000)
+    queue: asyncio.Queue[tuple[str | None, Item | Scopes | Exception]] = asyncio.Queue(1_000)
     reflectors: dict[str | None, Reflector] = {}
     pumps: dict[str | None, asyncio.Task[None]] = {}
     links: dict[str | None, Connection] = {}
 
-    async def pump(scope: str | None, items: AsyncIterator[Event | Connection | Scopes]) -> None:
+    async def pump(scope: str | None, items: AsyncIterator[Item | Scopes]) -> None:
         try:
             async for item in items:
                 await queue.put((scope, item))
@@ -103,7 +101,7 @@ async def _together(
                     # What a namespace that is no longer followed had still to say is of no concern.
                     if scope in links:
                         links[scope] = item
-                case Event():
+                case Event() | Sight():
                     yield item
                     if time.monotonic() - told_at < 1.0:
                         continue

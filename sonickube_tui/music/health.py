@@ -1,11 +1,11 @@
-"""How well a namespace and the cluster are, from what was heard of them lately."""
+"""How well a channel and the cluster are, from what was heard of them lately."""
 
 from __future__ import annotations
 
 from sonickube_tui.event import Event, Severity
 
 HALF_LIFE = 30.0
-"""Seconds in which half of a namespace's pain is forgotten."""
+"""Seconds in which half of a channel's pain is forgotten."""
 
 _PAIN = {
     Severity.OK: 0.0,
@@ -42,20 +42,20 @@ class Health:
 
     def feed(self, now: float, event: Event) -> None:
         """Let one event count."""
-        pain = self._faded(now, event.namespace) + _PAIN[event.severity]
-        self._pain[event.namespace] = (pain, now)
+        pain = self._faded(now, event.channel) + _PAIN[event.severity]
+        self._pain[event.channel] = (pain, now)
 
-    def _faded(self, now: float, namespace: str) -> float:
-        pain, then = self._pain.get(namespace, (0.0, now))
+    def _faded(self, now: float, channel: str) -> float:
+        pain, then = self._pain.get(channel, (0.0, now))
         return float(pain * 0.5 ** ((now - then) / self._half_life))
 
-    def of(self, now: float, namespace: str) -> float:
-        """The namespace's health, 0 to 1; one that was never heard of is well."""
-        return 1.0 / (1.0 + self._faded(now, namespace))
+    def of(self, now: float, channel: str) -> float:
+        """The channel's health, 0 to 1; one that was never heard of is well."""
+        return 1.0 / (1.0 + self._faded(now, channel))
 
     def of_cluster(self, now: float) -> float:
-        """The cluster's health, 0 to 1: the worst namespace's pain, and half of the others' mean."""
-        pains = sorted(self._faded(now, namespace) for namespace in self._pain)
+        """The cluster's health, 0 to 1: the worst channel's pain, and half of the others' mean."""
+        pains = sorted(self._faded(now, channel) for channel in self._pain)
         if not pains:
             return 1.0
         others = pains[:-1]

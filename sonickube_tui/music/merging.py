@@ -12,7 +12,7 @@ ONSETS_PER_SECOND = 10.0
 """Onsets closer than 80 to 90 ms fuse into texture (Jurado 2021), so more than these tell nothing more."""
 
 WINDOW = 0.25
-"""Seconds between two onsets of one (namespace, kind); what comes faster is density, not news."""
+"""Seconds between two onsets of one (channel, kind); what comes faster is density, not news."""
 
 STALE_AFTER = 5.0
 """Seconds an event may wait for its turn: later than that, its sound would tell of the past."""
@@ -21,7 +21,7 @@ _URGENT = Severity.ERROR.rank
 
 
 class Batch(msgspec.Struct, frozen=True, gc=False):
-    """Events of one (namespace, kind) that leave as one voice: the first of them, and how many.
+    """Events of one (channel, kind) that leave as one voice: the first of them, and how many.
 
     `seq` is the number of the first event and `last` that of the latest, `since` when the first one came,
     `due` when the kind's window is over.
@@ -48,10 +48,10 @@ class Turn(msgspec.Struct, frozen=True, gc=False):
 
 
 class Merger:
-    """Spaces voices and merges what has to wait, by (namespace, kind).
+    """Spaces voices and merges what has to wait, by (channel, kind).
 
     The first event leaves at once when there is room; those that follow within the window leave as one.
-    Urgent batches go first, by severity; the rest in the order of their coming. The batches of one namespace
+    Urgent batches go first, by severity; the rest in the order of their coming. The batches of one channel
     leave in the order of their first events: an urgent one lets the older ones go before it, or, with more
     than a second's voices waiting, leaves them behind for good.
     All times are seconds of one monotonic clock, passed in.
@@ -75,7 +75,7 @@ class Merger:
 
     def offer(self, now: float, seq: int, event: Event) -> bool:
         """Take an event in. True: it waits for its turn; False: it joined one that waits already."""
-        key = (event.namespace, event.kind)
+        key = (event.channel, event.kind)
         first = self._waiting.get(key)
         if first is None:
             due = max(now, self._left.get(key, float("-inf")) + self._window)
@@ -98,7 +98,7 @@ class Merger:
         if not due:
             return None
         chosen = min(due, key=lambda batch: (-batch.event.severity.rank if batch.urgent else 0, batch.seq))
-        older = [batch for batch in self._of(chosen.event.namespace) if batch.seq < chosen.seq]
+        older = [batch for batch in self._of(chosen.event.channel) if batch.seq < chosen.seq]
         if len(self._waiting) <= self.onsets_per_second:
             return self._go(now, min([*older, chosen], key=_seq))
         behind = tuple(batch for batch in older if batch.last < chosen.seq and not batch.urgent)
@@ -107,26 +107,26 @@ class Merger:
         return self._go(now, chosen, behind)
 
     def _candidates(self) -> Iterable[Batch]:
-        """The urgent ones, and of every namespace the one that came first."""
+        """The urgent ones, and of every channel the one that came first."""
         heads: dict[str, Batch] = {}
         for batch in self._waiting.values():
-            head = heads.get(batch.event.namespace, batch)
-            heads[batch.event.namespace] = min(head, batch, key=_seq)
+            head = heads.get(batch.event.channel, batch)
+            heads[batch.event.channel] = min(head, batch, key=_seq)
         yield from heads.values()
         yield from (batch for batch in self._waiting.values() if batch.urgent)
 
-    def _of(self, namespace: str) -> list[Batch]:
-        return [batch for batch in self._waiting.values() if batch.event.namespace == namespace]
+    def _of(self, channel: str) -> list[Batch]:
+        return [batch for batch in self._waiting.values() if batch.event.channel == channel]
 
     def _go(self, now: float, batch: Batch, overtaken: tuple[Batch, ...] = ()) -> Turn:
         self._remove(batch)
         self._left = {key: left for key, left in self._left.items() if left + self._window > now}
-        self._left[batch.event.namespace, batch.event.kind] = now
+        self._left[batch.event.channel, batch.event.kind] = now
         self._free_at = now + 1.0 / self.onsets_per_second
         return Turn(batch, overtaken)
 
     def _remove(self, batch: Batch) -> None:
-        del self._waiting[batch.event.namespace, batch.event.kind]
+        del self._waiting[batch.event.channel, batch.event.kind]
 
     def expire(self, now: float) -> list[Batch]:
         """Take out what has waited too long."""
@@ -135,9 +135,9 @@ class Merger:
             self._remove(batch)
         return stale
 
-    def drain(self, namespace: str | None = None) -> list[Batch]:
-        """Take out all that waits, or all of one namespace."""
-        batches = list(self._waiting.values()) if namespace is None else self._of(namespace)
+    def drain(self, channel: str | None = None) -> list[Batch]:
+        """Take out all that waits, or all of one channel."""
+        batches = list(self._waiting.values()) if channel is None else self._of(channel)
         for batch in batches:
             self._remove(batch)
         return batches

@@ -1,4 +1,4 @@
-"""The mixing desk: a channel for each namespace, and which of them are heard."""
+"""The mixing desk: a channel for each namespace (of each cluster), and which of them are heard."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DIM_DB = -12.0
 
 
 class Channel(msgspec.Struct, frozen=True, gc=False):
-    """One namespace's strip: `gain_db` in decibels, from `MIN_DB` (silence) to `MAX_DB`."""
+    """A strip for one namespace: `gain_db` in decibels, from `MIN_DB` (silence) to `MAX_DB`."""
 
     name: str
     gain_db: float = UNITY_DB

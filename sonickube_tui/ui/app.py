@@ -22,7 +22,7 @@ from sonickube_tui.conductor import Conductor
 from sonickube_tui.engine.base import PacketTooLarge, Said
 from sonickube_tui.entry import Entry, Heard, Listener, Notice
 from sonickube_tui.errors import UserError
-from sonickube_tui.event import Connection, Event, Kind, Severity
+from sonickube_tui.event import Connection, Event, Item, Kind, Severity
 from sonickube_tui.music.render import readable
 from sonickube_tui.music.snippets import Change
 from sonickube_tui.music.theme import Palette
@@ -74,7 +74,7 @@ class Console(App[None], Listener):
     def __init__(
         self,
         conductor: Conductor,
-        source: AsyncIterator[Event | Connection],
+        source: AsyncIterator[Item],
         *,
         save_to: Path,
         keep_mix: Callable[[], None],
@@ -373,7 +373,7 @@ class Console(App[None], Listener):
 
 def run(
     conductor: Conductor,
-    source: AsyncIterator[Event | Connection],
+    source: AsyncIterator[Item],
     *,
     save_to: Path,
     keep_mix: Callable[[], None],

@@ -133,5 +133,5 @@ class SenderBar(Widget):
             times = f" ×{self._last.count}" if self._last.count > 1 else ""
             line.append(f"{packet.address} {packet.size:,} B  ", look.quiet)
             line.append(f"{self._last.snippet}.rb", look.plain)
-            line.append(plain(f"  {event.namespace}/{event.pod} {event.kind.words}{times}"), look.quiet)
+            line.append(plain(f"  {event.channel}/{event.pod} {event.kind.words}{times}"), look.quiet)
         return line

@@ -197,7 +197,7 @@ class EventLog(ScrollView, can_focus=True, inherit_bindings=False):
         segments = [
             Segment("▸" if chosen else " ", look.accent),
             Segment(time, look.quiet),
-            Segment(" " + fit(event.namespace, namespace), look.quiet),
+            Segment(" " + fit_middle(event.channel, namespace), look.quiet),
             Segment(" " + fit_middle(event.pod, pod - len(times)) + times, look.plain),
             Segment(" " + fit(MARKS[event.severity], _MARK) + fit(event.kind.words, _KIND), severity),
             Segment(fit(said, reason), look.quiet),

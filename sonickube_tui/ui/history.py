@@ -89,7 +89,7 @@ def _text(entry: Entry) -> str:
     event = entry.event
     return " ".join(
         (
-            event.namespace,
+            event.channel,
             event.pod,
             event.kind,
             event.kind.words,

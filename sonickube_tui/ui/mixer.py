@@ -83,7 +83,7 @@ class MixerPanel(ScrollView, can_focus=True, inherit_bindings=False):
     def _state(self, channel: Channel) -> str:
         if not self._conductor.mixer.audible(channel.name):
             return "by solo" if self._conductor.mixer.soloing else "muted"
-        health = self._conductor.namespace_health(channel.name)
+        health = self._conductor.channel_health(channel.name)
         return "" if health >= 0.9 else words(health)
 
     def _select(self, row: int) -> None:
@@ -162,7 +162,7 @@ class MixerPanel(ScrollView, can_focus=True, inherit_bindings=False):
         meter = look.severity[severity] if severity else look.quiet
         body = look.plain if heard else look.quiet
         state = self._state(channel)
-        troubled = look.health(self._conductor.namespace_health(channel.name)) if heard else look.quiet
+        troubled = look.health(self._conductor.channel_health(channel.name)) if heard else look.quiet
         gain = "off" if channel.gain_db <= MIN_DB else f"{channel.gain_db:.1f}"
         segments = [
             Segment("▸" if chosen else " ", look.accent),

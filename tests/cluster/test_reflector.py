@@ -19,7 +19,7 @@ from sonickube_tui.cluster import reflector
 from sonickube_tui.cluster.connect import Api, ApiError
 from sonickube_tui.cluster.reflector import PAGE, Backoff, Reflector
 from sonickube_tui.cluster.simulated import SimulatedCluster, World
-from sonickube_tui.event import Connection, Event, Kind, Link
+from sonickube_tui.event import Connection, Event, Item, Kind, Link
 
 Json = dict[str, Any]
 GONE = [Kind.TERMINATING, Kind.DELETED]
@@ -69,7 +69,7 @@ class Unmarked(Client):
 class Told:
     """All that a reflector tells."""
 
-    def __init__(self, stream: AsyncIterator[Event | Connection]) -> None:
+    def __init__(self, stream: AsyncIterator[Item]) -> None:
         self.events: list[Event] = []
         self.links: list[Connection] = []
         self.task = asyncio.create_task(self._hear(stream))
@@ -80,7 +80,7 @@ class Told:
         if self.task.done():
             self.task.result()
 
-    async def _hear(self, stream: AsyncIterator[Event | Connection]) -> None:
+    async def _hear(self, stream: AsyncIterator[Item]) -> None:
         async for item in stream:
             if isinstance(item, Event):
                 self.events.append(item)

@@ -22,7 +22,7 @@ from sonickube_tui.cluster.simulated import SimulatedCluster, World
 from sonickube_tui.cluster.simulated.store import NAMESPACES
 from sonickube_tui.cluster.source import follow
 from sonickube_tui.errors import UserError
-from sonickube_tui.event import Connection, Event, Kind, Link
+from sonickube_tui.event import Connection, Event, Item, Kind, Link
 
 Json = dict[str, Any]
 
@@ -131,7 +131,7 @@ async def gate(
 class Told:
     """All that a source tells."""
 
-    def __init__(self, stream: AsyncIterator[Event | Connection]) -> None:
+    def __init__(self, stream: AsyncIterator[Item]) -> None:
         self.events: list[Event] = []
         self.links: list[Connection] = []
         self.task = asyncio.create_task(self._hear(stream))
@@ -142,7 +142,7 @@ class Told:
         if self.task.done():
             self.task.result()
 
-    async def _hear(self, stream: AsyncIterator[Event | Connection]) -> None:
+    async def _hear(self, stream: AsyncIterator[Item]) -> None:
         async for item in stream:
             if isinstance(item, Event):
                 self.events.append(item)

@@ -15,7 +15,7 @@ from sonic_pi import SonicPiServer, Sound
 from sonickube_tui.conductor import Conductor
 from sonickube_tui.engine.sonic_pi import SonicPi, Ways
 from sonickube_tui.entry import Entry, Fate, Heard
-from sonickube_tui.event import Connection, Event, Kind, Severity
+from sonickube_tui.event import Event, Item, Kind, Severity
 from sonickube_tui.music.mixer import Channel, Mixer
 from sonickube_tui.music.snippets import Library
 
@@ -45,7 +45,7 @@ class Performance:
             listener=self.notebook,
         )
 
-    async def source(self) -> AsyncIterator[Event | Connection]:
+    async def source(self) -> AsyncIterator[Item]:
         while True:
             yield await self._events.get()
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from players import ROOT, Notebook, PaperEngine, conductor, event, score
-from sonickube_tui.event import Connection, Event, Kind, Link
+from sonickube_tui.event import Connection, Item, Kind, Link
 from sonickube_tui.music.health import Health
 from sonickube_tui.music.mixer import Channel, Mixer
 from sonickube_tui.music.snippets import Library
@@ -16,7 +16,7 @@ from sonickube_tui.music.theme import read_theme
 from sonickube_tui.ui import app
 
 
-def story() -> AsyncIterator[Event | Connection]:
+def story() -> AsyncIterator[Item]:
     """A few moments of a cluster."""
     cart, ledger, index = "cart-7f9c6d5b48-x2j4q", "ledger-0", "index-3"
     missing = 'rpc error: code = NotFound desc = failed to pull image "images.local/index:9": not found'

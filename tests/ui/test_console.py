@@ -16,7 +16,7 @@ from players import conductor as make_conductor
 from sonickube_tui.engine.base import Failed
 from sonickube_tui.entry import Fate, Listener
 from sonickube_tui.errors import UserError
-from sonickube_tui.event import Connection, Event, Kind, Link
+from sonickube_tui.event import Connection, Event, Item, Kind, Link
 from sonickube_tui.music.snippets import Library
 from sonickube_tui.ui.app import Console
 from sonickube_tui.ui.dialogs import Paper, Unsaved
@@ -60,10 +60,10 @@ class Show:
 @asynccontextmanager
 async def console(
     tmp_path: Path,
-    *items: Event | Connection,
+    *items: Item,
     size: tuple[int, int] = (120, 40),
     engine: PaperEngine | None = None,
-    source: AsyncIterator[Event | Connection] | None = None,
+    source: AsyncIterator[Item] | None = None,
 ) -> AsyncIterator[Show]:
     engine = engine or PaperEngine()
     own = tmp_path / "own"
@@ -290,7 +290,7 @@ async def test_mixer_and_snippet_share_a_place_in_a_narrow_terminal(tmp_path: Pa
 
 
 async def test_what_the_user_can_mend_ends_the_console_with_its_words(tmp_path: Path) -> None:
-    async def refusing() -> AsyncIterator[Event | Connection]:
+    async def refusing() -> AsyncIterator[Item]:
         raise UserError("log in again")
         yield
 
