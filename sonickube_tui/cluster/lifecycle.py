@@ -33,7 +33,13 @@ CONFIG_REASONS = frozenset(
         "PostStartHookError",
     }
 )
+LOOPING_REASONS = frozenset({"RunContainerError", "PostStartHookError"})
+"""Those of them after which the kubelet backs off as after a crash: they alternate with CrashLoopBackOff."""
+
 NODE_REASONS = frozenset({"DeletionByTaintManager", "DeletionByPodGC"})
+THROWN_OUT = {"Evicted": Kind.EVICTED, "Preempting": Kind.PREEMPTED}
+"""Reasons of a pod's status (kubelet, `pkg/kubelet/eviction` and `preemption`)."""
+
 MESSAGE_LIMIT = 1_000
 """Characters kept of a message: a snippet's packet has 16 kB, and one line is all that is shown."""
 
@@ -80,17 +86,20 @@ def changes(old: Pod | None, new: Pod | None) -> Iterator[Change]:
     if new is None:
         if old is not None:
             if not old.metadata.deletion_timestamp:
-                yield Change(Kind.TERMINATING)
+                yield _leaving(old)
             yield Change(Kind.DELETED)
         return
     if old is None:
         yield Change(Kind.CREATED)
     if new.node and not (old and old.node):
         yield Change(Kind.SCHEDULED, message=f"on {new.node}")
-    if started := [c for c in _pairs(old, new) if _started(*c)]:
-        yield Change(Kind.STARTED, message=", ".join(now.name for _, now in started))
+    # Of init containers and sidecars only trouble is told: their start is not the pod's.
+    if started := [now.name for was, now in _pairs(old, new.own_containers) if _started(was, now)]:
+        yield Change(Kind.STARTED, message=", ".join(started))
     if trouble := _trouble(old, new):
         yield trouble
+    if completed := _completed(old, new):
+        yield completed
     if is_ready(new) and not (old and is_ready(old)) and not new.metadata.deletion_timestamp:
         yield Change(Kind.READY)
     if new.metadata.deletion_timestamp and not (old and old.metadata.deletion_timestamp):
@@ -101,9 +110,9 @@ def _trouble(old: Pod | None, new: Pod) -> Change | None:
     """The first rule that applies, in order of how much it tells."""
     for change in (
         _node_lost(old, new),
-        _evicted(old, new),
+        _thrown_out(old, new),
         *_container_troubles(old, new),
-        _finished(old, new),
+        _failed(old, new),
     ):
         if change is not None:
             return change
@@ -113,18 +122,31 @@ def _trouble(old: Pod | None, new: Pod) -> Change | None:
 
 
 def _container_troubles(old: Pod | None, new: Pod) -> Iterator[Change]:
-    pairs = _pairs(old, new)
+    pairs = _pairs(old, new.containers)
     for rule in (_oom_killed, _crash_loop, _image_failed, _config_failed):
         yield from (change for pair in pairs if (change := rule(*pair)))
     # A container that is told to end often ends with a code that is not 0; that is no crash.
-    if not new.metadata.deletion_timestamp:
-        for rule in (_crashed, _restarted):
-            yield from (change for pair in pairs if (change := rule(*pair)))
+    if new.metadata.deletion_timestamp or (old and old.phase == "Failed"):
+        return
+    # Sidecars are told to end when the work of a job is done.
+    if new.own_containers and all(_is_done(new, status) for status in new.own_containers):
+        pairs = _pairs(old, new.own_containers)
+    for rule in (_crashed, _restarted):
+        yield from (change for pair in pairs if (change := rule(*pair)))
 
 
-def _pairs(old: Pod | None, new: Pod) -> list[tuple[ContainerStatus | None, ContainerStatus]]:
+def _pairs(
+    old: Pod | None, statuses: list[ContainerStatus]
+) -> list[tuple[ContainerStatus | None, ContainerStatus]]:
     before = {status.name: status for status in old.containers} if old else {}
-    return [(before.get(status.name), status) for status in new.containers]
+    return [(before.get(status.name), status) for status in statuses]
+
+
+def _is_done(pod: Pod, status: ContainerStatus) -> bool:
+    """Whether a container has ended and will not be started again."""
+    ended = status.state.terminated if status.state else None
+    policy = pod.spec and pod.spec.restart_policy
+    return ended is not None and (policy == "Never" or (policy == "OnFailure" and ended.exit_code == 0))
 
 
 def _waiting(status: ContainerStatus | None) -> str:
@@ -142,10 +164,10 @@ def _terminations(status: ContainerStatus | None) -> list[Terminated]:
     return [state.terminated for state in states if state and state.terminated]
 
 
-def _new_termination(old: ContainerStatus | None, new: ContainerStatus) -> Terminated | None:
-    """The latest end that the old status did not tell of."""
+def _new_terminations(old: ContainerStatus | None, new: ContainerStatus) -> Iterator[Terminated]:
+    """The ends that the old status did not tell of, the latest first."""
     known = {ended.finished_at for ended in _terminations(old)}
-    return next((ended for ended in _terminations(new) if ended.finished_at not in known), None)
+    return (ended for ended in _terminations(new) if ended.finished_at not in known)
 
 
 def _started_at(status: ContainerStatus | None) -> str | None:
@@ -158,11 +180,10 @@ def _started(old: ContainerStatus | None, new: ContainerStatus) -> bool:
 
 
 def _oom_killed(old: ContainerStatus | None, new: ContainerStatus) -> Change | None:
-    ended = _new_termination(old, new)
-    if ended and ended.reason == "OOMKilled":
-        return Change(
-            Kind.OOM_KILLED, "OOMKilled", ended.message or f"container {new.name} ran out of memory"
-        )
+    for ended in _new_terminations(old, new):
+        if ended.reason == "OOMKilled":
+            message = ended.message or f"container {new.name} ran out of memory"
+            return Change(Kind.OOM_KILLED, "OOMKilled", message)
     return None
 
 
@@ -182,16 +203,19 @@ def _image_failed(old: ContainerStatus | None, new: ContainerStatus) -> Change |
 
 
 def _config_failed(old: ContainerStatus | None, new: ContainerStatus) -> Change | None:
-    if _waiting(new) in CONFIG_REASONS and _waiting(old) not in CONFIG_REASONS:
-        return Change(Kind.CONFIG_FAILED, _waiting(new), _waiting_message(new))
-    return None
+    reason, before = _waiting(new), _waiting(old)
+    if reason not in CONFIG_REASONS or before in CONFIG_REASONS:
+        return None
+    if before == "CrashLoopBackOff" and reason in LOOPING_REASONS:
+        return None
+    return Change(Kind.CONFIG_FAILED, reason, _waiting_message(new))
 
 
 def _crashed(old: ContainerStatus | None, new: ContainerStatus) -> Change | None:
-    ended = _new_termination(old, new)
-    if ended and ended.exit_code != 0:
-        message = ended.message or f"container {new.name} ended with code {ended.exit_code}"
-        return Change(Kind.CRASHED, ended.reason or "Error", message)
+    for ended in _new_terminations(old, new):
+        if ended.exit_code != 0:
+            message = ended.message or f"container {new.name} ended with code {ended.exit_code}"
+            return Change(Kind.CRASHED, ended.reason or "Error", message)
     return None
 
 
@@ -217,22 +241,29 @@ def _disruption(pod: Pod) -> Condition | None:
     return disruption if disruption and disruption.status == "True" else None
 
 
-def _evicted(old: Pod | None, new: Pod) -> Change | None:
-    if not (new.status and new.status.reason == "Evicted" and new.phase == "Failed"):
+def _thrown_out(old: Pod | None, new: Pod) -> Change | None:
+    """The kubelet has ended the pod to save its node, or to make room for one that matters more."""
+    reason = (new.status and new.status.reason) or ""
+    if new.phase != "Failed" or (old and old.phase == "Failed") or reason not in THROWN_OUT:
         return None
-    if old and old.phase == "Failed":
-        return None
-    return Change(Kind.EVICTED, "Evicted", new.status.message or "")
+    return Change(THROWN_OUT[reason], reason, (new.status and new.status.message) or "")
 
 
-def _finished(old: Pod | None, new: Pod) -> Change | None:
-    if new.metadata.deletion_timestamp or (old and old.phase == new.phase) or not new.status:
+def _failed(old: Pod | None, new: Pod) -> Change | None:
+    return _has_ended(old, new, "Failed", Kind.FAILED)
+
+
+def _completed(old: Pod | None, new: Pod) -> Change | None:
+    return _has_ended(old, new, "Succeeded", Kind.COMPLETED)
+
+
+def _has_ended(old: Pod | None, new: Pod, phase: str, kind: Kind) -> Change | None:
+    if new.phase != phase or (old and old.phase == phase) or not new.status:
         return None
-    if new.phase == "Succeeded":
-        return Change(Kind.COMPLETED, new.status.reason or "Completed", new.status.message or "")
-    if new.phase == "Failed":
-        return Change(Kind.FAILED, new.status.reason or "Failed", new.status.message or "")
-    return None
+    # A pod that is deleted ends in one of these phases, too.
+    if new.metadata.deletion_timestamp:
+        return None
+    return Change(kind, new.status.reason or kind.words.capitalize(), new.status.message or "")
 
 
 def is_ready(pod: Pod) -> bool:
@@ -246,6 +277,10 @@ def _unready(old: Pod | None, new: Pod) -> Change | None:
         return None
     # A pod that ended its work is no longer ready either; that is told as completed or failed.
     if new.phase in ("Succeeded", "Failed"):
+        return None
+    # Nor is one of several containers that has done its part.
+    down = [status for status in new.containers if not status.ready]
+    if down and all(_is_done(new, status) for status in down):
         return None
     ready = new.condition("Ready") or Condition()
     return Change(Kind.UNREADY, ready.reason or "NotReady", ready.message or "")

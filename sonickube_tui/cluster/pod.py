@@ -6,10 +6,16 @@ null (a real server's bookmark has `"containers": null`).
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
+_RUN_OF_CRON_JOB = re.compile(r"(.+)-(?:2[6-9]\d{6}|[3-9]\d{7}|1[5-9]\d{8})")
+"""A CronJob's Job is named after its time in Unix minutes, before Kubernetes 1.21 in seconds; not a date such
+as 20261124, which people put there (`pkg/controller/cronjob/utils.go`)."""
 
-class _Part(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+
+class _Part(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, rename="camel"):
     """What all parts of a pod share: slots, no garbage collector, camelCase in JSON."""
 
 
@@ -38,6 +44,7 @@ class Spec(_Part, frozen=True):
     """`spec`."""
 
     node_name: str | None = None
+    restart_policy: str | None = None
 
 
 class Waiting(_Part, frozen=True):
@@ -124,11 +131,14 @@ class Pod(_Part, frozen=True):
         return (self.status and self.status.phase) or ""
 
     @property
+    def own_containers(self) -> list[ContainerStatus]:
+        """The statuses of its containers, without init containers and sidecars."""
+        return (self.status and self.status.container_statuses) or []
+
+    @property
     def containers(self) -> list[ContainerStatus]:
-        """The statuses of init containers and containers."""
-        if self.status is None:
-            return []
-        return (self.status.init_container_statuses or []) + (self.status.container_statuses or [])
+        """The statuses of init containers, sidecars and containers; no two have one name."""
+        return ((self.status and self.status.init_container_statuses) or []) + self.own_containers
 
     @property
     def restarts(self) -> int:
@@ -139,14 +149,16 @@ class Pod(_Part, frozen=True):
     def owner(self) -> str:
         """`Kind/name` of the controller, or empty.
 
-        A ReplicaSet's name is its Deployment's with the pod template's hash behind it, so the Deployment
-        is known without asking.
+        Known without asking: a ReplicaSet's name is its Deployment's with the pod template's hash behind it,
+        and a Job's its CronJob's with a time.
         """
         for owner in self.metadata.owner_references or ():
             if owner.controller:
                 template = (self.metadata.labels or {}).get("pod-template-hash")
                 if owner.kind == "ReplicaSet" and template and owner.name.endswith(f"-{template}"):
                     return f"Deployment/{owner.name.removesuffix(f'-{template}')}"
+                if owner.kind == "Job" and (run := _RUN_OF_CRON_JOB.fullmatch(owner.name)):
+                    return f"CronJob/{run[1]}"
                 return f"{owner.kind}/{owner.name}"
         return ""
 
@@ -197,10 +209,28 @@ class Deleted(_Part, frozen=True, tag_field="type", tag="DELETED"):
     object: Pod
 
 
+class MarkMetadata(_Part, frozen=True):
+    """`metadata` of a bookmark."""
+
+    resource_version: str = ""
+    annotations: dict[str, str] | None = None
+
+
+class Mark(_Part, frozen=True):
+    """What a bookmark has in the place of an object."""
+
+    metadata: MarkMetadata
+
+    @property
+    def ends_list(self) -> bool:
+        """Whether all objects that there were have been sent (KEP-3157)."""
+        return (self.metadata.annotations or {}).get("k8s.io/initial-events-end") == "true"
+
+
 class Bookmark(_Part, frozen=True, tag_field="type", tag="BOOKMARK"):
     """A watch event: all changes up to the object's resourceVersion were sent."""
 
-    object: Pod
+    object: Mark
 
 
 class WatchError(_Part, frozen=True, tag_field="type", tag="ERROR"):

@@ -19,8 +19,14 @@ FLAPS, FLAP_SPAN = 3, 300.0
 NODE_SPAN = 10.0
 """Seconds within which two pods of a node turn unready, their containers still ready, when it is lost."""
 
+GUESS = "NodeLost"
+"""The reason of a lost node that its pods tell of; its own conditions know better, where they are read."""
+
 STUCK_AFTER = 30.0
 """Seconds after the end of its grace period at which a pod should have been gone long ago."""
+
+CREATING = ("ContainerCreating", "PodInitializing")
+"""Why containers wait before the first of them has begun, without and with init containers."""
 
 SLOW_AFTER = 60.0
 """Seconds that a start may take, from its node on to running containers, and from those to started ones."""
@@ -80,7 +86,7 @@ class Vigil:
         before = [uid for uid, at in falls.items() if now - at <= NODE_SPAN]
         falls[pod.metadata.uid] = now
         if len(before) == 1:
-            yield Change(Kind.NODE_LOST, "NodeLost", f"several pods of {pod.node} are no longer heard of")
+            yield Change(Kind.NODE_LOST, GUESS, f"several pods of {pod.node} are no longer heard of")
         if not before:
             falls.clear()
             falls[pod.metadata.uid] = now
@@ -115,7 +121,7 @@ def _limit(pod: Pod, now: float) -> tuple[float, Kind | None]:
     if pod.metadata.deletion_timestamp:
         return _seconds(pod.metadata.deletion_timestamp, now) + STUCK_AFTER, Kind.STUCK_TERMINATING
     creating = [
-        c.state is not None and c.state.waiting is not None and c.state.waiting.reason == "ContainerCreating"
+        c.state is not None and c.state.waiting is not None and c.state.waiting.reason in CREATING
         for c in pod.containers
     ]
     starting = any(c.started is False and c.state and c.state.running for c in pod.containers)
