@@ -26,7 +26,7 @@ from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener
 
 from players import until
 from sonickube_tui.cluster.connect import Api
-from sonickube_tui.event import Connection, Event, Item, Kind, Link
+from sonickube_tui.event import Connection, Event, Item, Kind, Link, Sight
 
 Json = dict[str, Any]
 
@@ -237,6 +237,13 @@ class KubeServer:
         query = urlencode({"gracePeriodSeconds": grace})
         self.call("DELETE", f"{_pods(namespace)}/{name}?{query}")
 
+    def history(self, since: str) -> list[Json]:
+        """The watch events of all pods since a version."""
+        query = urlencode({"watch": "true", "resourceVersion": since, "timeoutSeconds": 2})
+        headers = {"Authorization": f"Bearer {self.token('admin')}"}
+        with self._open(Request(f"{self.url}/api/v1/pods?{query}", headers=headers), timeout=30) as answer:
+            return [json.loads(line) for line in answer]
+
     def allow(self, user: str, namespace: str) -> None:
         """Let a user list and watch the pods of one namespace, and wait until they may."""
         path = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}"
@@ -400,7 +407,10 @@ class Wire:
 
 
 class Diary:
-    """What an API client asks for and gets: tokens of lists, versions of watches and bookmarks, errors."""
+    """What an API client asks for and gets: tokens of lists, versions of watches and bookmarks, errors.
+
+    A list that comes as a stream is a list without a token, and a watch without a version.
+    """
 
     def __init__(self, api: Api, **instead: str) -> None:
         """`instead` are parts of a query that are asked for otherwise, or when empty not at all."""
@@ -408,6 +418,10 @@ class Diary:
         self.watches: list[str] = []
         self.bookmarks: list[str] = []
         self.errors: list[int] = []
+        self.asked = 0
+        """How often a list was asked for as a stream."""
+        self.streams = False
+        """Whether one came so."""
         self._instead = instead
         self._get, self._lines = api.get, api.lines
         api.get, api.lines = self.get, self.lines  # type: ignore[method-assign]
@@ -417,10 +431,17 @@ class Diary:
         return await self._get(path, **{**query, **self._instead})
 
     async def lines(self, path: str, *, idle: float, begun: bool, **query: str) -> AsyncGenerator[bytes]:
-        self.watches.append(query["resourceVersion"])
+        streams = "sendInitialEvents" in query
+        self.asked += streams
+        if not streams:
+            self.watches.append(query["resourceVersion"])
         kept = {**query, **self._instead, "resourceVersion": query["resourceVersion"]}
         async with aclosing(self._lines(path, idle=idle, begun=begun, **kept)) as lines:
             async for line in lines:
+                if streams and not line:  # It is not refused.
+                    self.streams = True
+                    self.lists.append("")
+                    self.watches.append("")
                 if line.startswith(b'{"type":"BOOKMARK"'):
                     self.bookmarks.append(json.loads(line)["object"]["metadata"]["resourceVersion"])
                 if line.startswith(b'{"type":"ERROR"'):
@@ -434,6 +455,7 @@ class Observer:
     def __init__(self, stream: AsyncIterator[Item]) -> None:
         self.events: list[Event] = []
         self.links: list[Connection] = []
+        self.items: list[Item] = []
         self._stream = stream
 
     async def __aenter__(self) -> Self:
@@ -446,9 +468,10 @@ class Observer:
 
     async def _hear(self) -> None:
         async for item in self._stream:
+            self.items.append(item)
             if isinstance(item, Event):
                 self.events.append(item)
-            else:
+            elif isinstance(item, Connection):
                 self.links.append(item)
 
     async def until(self, condition: Callable[[], object], seconds: float = 60) -> None:
@@ -482,3 +505,22 @@ class Observer:
     def of(self, pod: str) -> list[Kind]:
         """What happened to the pods of that name, in order."""
         return [event.kind for event in self.events if event.pod == pod]
+
+    @property
+    def link(self) -> Link | None:
+        """How it stands with its cluster."""
+        return self.links[-1].link if self.links else None
+
+    @property
+    def detail(self) -> str:
+        """What it says of that."""
+        return self.links[-1].detail if self.links else ""
+
+    @property
+    def sights(self) -> list[tuple[str, str]]:
+        """What was seen of which pod, in order."""
+        return [(item.change, item.pod.metadata.name) for item in self.items if isinstance(item, Sight)]
+
+    def pods(self, kind: Kind = Kind.CREATED) -> list[str]:
+        """The pods that it happened to, in order."""
+        return [event.pod for event in self.events if event.kind is kind]

@@ -17,7 +17,7 @@ from kubernetes.aio.client.api_client import ApiClient
 from kubernetes.aio.client.configuration import Configuration
 from kubernetes.aio.config.config_exception import ConfigException
 from kubernetes.aio.config.incluster_config import load_incluster_config
-from kubernetes.aio.config.kube_config import KubeConfigLoader, KubeConfigMerger
+from kubernetes.aio.config.kube_config import ConfigNode, KubeConfigLoader, KubeConfigMerger
 
 from sonickube_tui.cluster.plugin import Plugin, PluginFailed
 from sonickube_tui.cluster.pod import ServerStatus, decode_status
@@ -68,7 +68,11 @@ class Api:
         self.cluster = cluster
         self.namespace = namespace
         self.server = str(configuration.host)
+        self.streams_lists = True
+        """Whether a watch may be asked to begin with all objects; False once the server has refused."""
         self._plugin = plugin
+        # Every watch keeps a connection: with a limit, the watch past it would wait for ever.
+        configuration.connection_pool_maxsize = 0
         if _loopback(self.server):
             # As kubectl: only a proxy that the kubeconfig names is asked for this machine.
             configuration.client_session_kwargs = {"trust_env": False}
@@ -198,11 +202,11 @@ async def connect(kubeconfig: str | None = None, context: str | None = None) -> 
     Raises UserError that says what is missing; credential plug-ins are kept off the terminal.
     """
     configuration = Configuration()
-    paths = kubeconfig or os.environ.get("KUBECONFIG") or "~/.kube/config"
+    paths = _paths(kubeconfig)
     if not _any_file(paths):
         if kubeconfig is None and context is None and "KUBERNETES_SERVICE_HOST" in os.environ:
             return _in_cluster(configuration)
-        raise UserError(f"no kubeconfig at {paths}; name one with --kubeconfig, or try: sonickube demo")
+        raise _no_file(paths)
     loader, plugin = _loader(paths, context)
     chosen = loader.current_context["context"]
 
@@ -226,28 +230,64 @@ async def connect(kubeconfig: str | None = None, context: str | None = None) -> 
     )
 
 
+class Contexts(msgspec.Struct, frozen=True):
+    """The contexts of a kubeconfig: the `paths` it was read from, all `names`, and the `current` one."""
+
+    paths: str
+    names: list[str]
+    current: str | None
+
+    def check(self, *wanted: str) -> None:
+        """Raises UserError that names those of the wanted ones that are not there."""
+        if lacking := [name for name in wanted if name not in self.names]:
+            there = ", ".join(self.names) or "none"
+            raise UserError(
+                f"kubeconfig {self.paths} has no context {', '.join(map(repr, lacking))}; it has: {there}"
+            )
+
+
+def contexts(kubeconfig: str | None = None) -> Contexts:
+    """The contexts that there are. Raises UserError when there is no kubeconfig, or it is not one."""
+    paths = _paths(kubeconfig)
+    if not _any_file(paths):
+        raise _no_file(paths)
+    return _read(paths)[1]
+
+
+def _paths(kubeconfig: str | None) -> str:
+    return kubeconfig or os.environ.get("KUBECONFIG") or "~/.kube/config"
+
+
 def _any_file(paths: str) -> bool:
     return any(Path(path).expanduser().is_file() for path in paths.split(os.pathsep) if path)
 
 
-def _loader(paths: str, context: str | None) -> tuple[KubeConfigLoader, Plugin | None]:
-    """What reads the context's cluster and user, and the plug-in that must have run before."""
+def _no_file(paths: str) -> UserError:
+    return UserError(f"no kubeconfig at {paths}; name one with --kubeconfig, or try: sonickube demo")
+
+
+def _read(paths: str) -> tuple[ConfigNode, Contexts]:
     try:
         merger = KubeConfigMerger(paths)
         config = merger.config
         names = [entry["name"] for entry in config.value.get("contexts") or [] if "name" in entry]
         # As kubectl: the first file that sets one decides. The merger lets the last do so.
         currents = (file.get("current-context") for file in merger.config_files.values())
-        wanted = context or next(filter(None, currents), None)
+        return config, Contexts(paths, names, next(filter(None, currents), None))
     except Exception as error:
         # The merger lets through whatever YAML and a wrong shape raise.
         raise UserError(f"{paths} is not a kubeconfig: {_one_line(error)}") from None
+
+
+def _loader(paths: str, context: str | None) -> tuple[KubeConfigLoader, Plugin | None]:
+    """What reads the context's cluster and user, and the plug-in that must have run before."""
+    config, there = _read(paths)
+    wanted = context or there.current
     if not wanted:
         raise UserError(
-            f"kubeconfig {paths} has no current context; name one with --context: {', '.join(names)}"
+            f"kubeconfig {paths} has no current context; name one with --context: {', '.join(there.names)}"
         )
-    if wanted not in names:
-        raise UserError(f"kubeconfig {paths} has no context {wanted!r}; it has: {', '.join(names) or 'none'}")
+    there.check(wanted)
     try:
         loader = KubeConfigLoader(config_dict=config, config_base_path=None, active_context=wanted)
         user = config["users"].get_with_name(loader.current_context["context"].get("user"), safe=True)

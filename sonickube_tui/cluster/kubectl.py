@@ -16,12 +16,13 @@ from contextlib import suppress
 
 import msgspec
 
+from sonickube_tui.cluster.ledger import tell
 from sonickube_tui.cluster.lifecycle import event
 from sonickube_tui.cluster.patterns import Wanted
 from sonickube_tui.cluster.pod import Pod
 from sonickube_tui.cluster.vigil import Vigil
 from sonickube_tui.errors import UserError
-from sonickube_tui.event import Connection, Event, Item, Link
+from sonickube_tui.event import Connection, Event, Item, Link, Sight
 
 LIMIT = 64 * 2**20
 """Bytes that one object may have; a pod has some ten thousand."""
@@ -152,8 +153,8 @@ class Story:
         """How many pods are known now."""
         return len(self._pods)
 
-    def hear(self, told: Told, now: float) -> Iterator[Event]:
-        """What one object of the stream tells."""
+    def hear(self, told: Told, now: float) -> Iterator[Event | Sight]:
+        """What one object of the stream tells: the sight of its pod, unless it is no news, and events."""
         new = told.pod
         old = self._pods.get(new.key)
         kind = told.type or _guess(old, new)
@@ -161,13 +162,15 @@ class Story:
         if not self._wanted.has(new.metadata.namespace):
             return
         if kind == "DELETED":
-            last = self._pods.pop(new.key, new if told.type else None)
-            yield from self._vigil.tell(last, None, at=now, cluster=self._cluster)
+            if last := self._pods.pop(new.key, new if told.type else None):
+                yield from tell(self._vigil, last, None, at=now, cluster=self._cluster, last=new)
         elif kind in ("ADDED", "MODIFIED"):
             self._pods[new.key] = new
             # What is MODIFIED was there before, even if kubectl was asked to keep silent about that.
             if old or (kind == "ADDED" and not before):
-                yield from self._vigil.tell(old, new, at=now, cluster=self._cluster)
+                yield from tell(self._vigil, old, new, at=now, cluster=self._cluster)
+            else:
+                yield Sight(at=now, cluster=self._cluster, change="LISTED", pod=new)
 
     def overdue(self, now: float) -> Iterator[Event]:
         """What has taken too long by now; to be asked every second or so."""

@@ -6,29 +6,26 @@ import asyncio
 import math
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing
 
 import msgspec
 
-from sonickube_tui.cluster.connect import Api, ApiError, Unreachable
-from sonickube_tui.cluster.lifecycle import event
+from sonickube_tui.cluster.connect import REQUEST_TIMEOUT, Api, ApiError, Unreachable
+from sonickube_tui.cluster.ledger import Ledger
 from sonickube_tui.cluster.pod import (
     Added,
     Bookmark,
-    Deleted,
-    ListMetadata,
-    Modified,
-    Pod,
+    PodList,
     WatchError,
+    WatchEvent,
     decode_list,
     decode_watch_event,
 )
-from sonickube_tui.cluster.vigil import Vigil
 from sonickube_tui.event import Connection, Event, Item, Link
 
 PAGE = 500
-"""Pods in one answer: a page of ten thousand costs nearly a gigabyte."""
+"""Pods in one answer: ten thousand in one take 264 MB where twenty pages take 90."""
 
 WATCH_SECONDS = (300, 600)
 """How long a watch is asked to last, drawn at random so that many clients do not come back at once."""
@@ -38,6 +35,10 @@ GRACE = 60.0
 
 SHORT = 1.0
 """Seconds that a watch must last; the end of a shorter one is a failure, after which we pause."""
+
+PATIENCE = 10.0
+"""Seconds without another pod after which a watch that was to begin with all of them, and has not said that
+these are all, is one of a server that does not know how."""
 
 
 class Backoff:
@@ -60,6 +61,10 @@ class Backoff:
         return random.uniform(pause, 2 * pause)
 
 
+class _Unmarked(Exception):
+    """The server watches, but does not say where the pods that were there before end."""
+
+
 class Reflector:
     """Follows the pods of one namespace, or when `namespace` is None of all that are `wanted`.
 
@@ -77,118 +82,20 @@ class Reflector:
         new: bool = False,
     ) -> None:
         self._api = api
-        self._wanted = wanted
-        self._new = new
         self._path = f"/api/v1/namespaces/{namespace}/pods" if namespace else "/api/v1/pods"
         self._selector = selector
-        self._pods: dict[tuple[str, str], Pod] = {}
-        self._version: str | None = None
-        self._vigil = Vigil()
+        self._ledger = Ledger(api.cluster, wanted, new=new)
+        self._version = ""
+        self._began = math.inf
 
     @property
     def pods(self) -> int:
         """How many pods are known now."""
-        return len(self._pods)
-
-    async def list(self, first: bool) -> AsyncIterator[Item]:
-        """Read all pods page by page; what changed since they were last known comes out as events.
-
-        Raises ApiError, Unreachable and UserError as the API does.
-        """
-        seen: dict[tuple[str, str], Pod] = {}
-        token = ""
-        # The server's cache answers a first list quickly; after an expired version only its store is right.
-        version = "0" if first else ""
-        while True:
-            page = decode_list(
-                await self._api.get(
-                    self._path,
-                    limit=str(PAGE),
-                    labelSelector=self._selector,
-                    resourceVersion="" if token else version,
-                    **{"continue": token},
-                )
-            )
-            seen.update((pod.key, pod) for pod in page.items if self._wanted(pod.metadata.namespace))
-            token = page.metadata.continue_
-            if not token:
-                break
-            yield self._connection(Link.LISTING, _progress(len(seen), page.metadata), len(seen))
-        known, self._pods = self._pods, seen
-        if not first or self._new:
-            for event in self._differences(known, seen):
-                yield event
-        self._version = page.metadata.resource_version
-        yield self._connection(Link.WATCHING)
-
-    async def watch(self, away: bool) -> AsyncIterator[Item]:
-        """Follow the changes from the last known version until the server ends the watch.
-
-        When the server was `away`, it is told first that it has answered. Raises ApiError when the server
-        says so in the stream, and as the API does.
-        """
-        seconds = random.randint(*WATCH_SECONDS)
-        lines = self._api.lines(
-            self._path,
-            idle=seconds + GRACE,
-            begun=away,
-            watch="true",
-            allowWatchBookmarks="true",
-            labelSelector=self._selector,
-            resourceVersion=self._version or "",
-            timeoutSeconds=str(seconds),
-        )
-        async with aclosing(lines):
-            async for line in lines:
-                if not line:
-                    yield self._connection(Link.WATCHING)
-                    continue
-                match decode_watch_event(line):
-                    case Added(pod) | Modified(pod) | Deleted(pod) if not self._wanted(
-                        pod.metadata.namespace
-                    ):
-                        self._version = pod.metadata.resource_version
-                    case Added(pod) | Modified(pod):
-                        old = self._pods.get(pod.key)
-                        self._pods[pod.key] = pod
-                        self._version = pod.metadata.resource_version
-                        for event in self._events(old, pod):
-                            yield event
-                    case Deleted(pod):
-                        self._version = pod.metadata.resource_version
-                        for event in self._events(self._pods.pop(pod.key, pod), None):
-                            yield event
-                    case Bookmark(pod):
-                        self._version = pod.metadata.resource_version
-                    case WatchError(status):
-                        raise ApiError(status.code, status.reason, status.message)
-
-    def _differences(
-        self, known: dict[tuple[str, str], Pod], seen: dict[tuple[str, str], Pod]
-    ) -> Iterator[Event]:
-        for key, old in known.items():
-            if key not in seen:
-                yield from self._events(old, None)
-        for key, new in seen.items():
-            yield from self._events(known.get(key), new)
-
-    def _events(self, old: Pod | None, new: Pod | None) -> Iterator[Event]:
-        return self._vigil.tell(old, new, at=time.time(), cluster=self._api.cluster)
+        return self._ledger.pods
 
     def overdue(self) -> Iterator[Event]:
         """What has taken too long by now; to be asked every second or so."""
-        at = time.time()
-        for pod, change in self._vigil.overdue(at):
-            yield event(pod, change, at=at, cluster=self._api.cluster)
-
-    def _connection(self, link: Link, detail: str = "", pods: int | None = None) -> Connection:
-        return Connection(
-            at=time.time(),
-            cluster=self._api.cluster,
-            link=link,
-            pods=self.pods if pods is None else pods,
-            detail=detail,
-        )
+        return self._ledger.overdue(time.time())
 
     async def run(self) -> AsyncIterator[Item]:
         """List, watch, and begin again where it broke off, for ever.
@@ -196,19 +103,15 @@ class Reflector:
         Raises ApiError and UserError when the very first list is refused: that is for the user to mend.
         """
         backoff = Backoff()
-        first = True
         away = False
         while True:
-            began = math.inf  # No watch has begun yet.
+            self._began = math.inf  # No watch has begun yet.
             try:
-                if self._version is None:
-                    async for item in self.list(first):
+                stream = self._watch(away) if self._ledger.complete else self._list()
+                async with aclosing(stream):
+                    async for item in stream:
                         yield item
-                    first = away = False
-                began = time.monotonic()
-                async for item in self.watch(away):
-                    yield item
-                if time.monotonic() - began >= SHORT:
+                if time.monotonic() - self._began >= SHORT:
                     away = False
                     continue
                 why = "the watch ended at once"
@@ -216,21 +119,209 @@ class Reflector:
                 why = str(error)
             except msgspec.DecodeError as error:
                 why = f"the server's answer makes no sense: {error}"
-                self._version = None
+                self._ledger.begin()
             except ApiError as error:
-                if first and not (error.expired or error.passing):
+                if self._ledger.first and not (error.expired or error.passing):
                     raise
                 why = str(error)
                 if error.code != 429:
-                    self._version = None
-                if error.expired and time.monotonic() - began >= SHORT:
+                    self._ledger.begin()
+                if error.expired and time.monotonic() - self._began >= SHORT:
                     continue
             away = True
             pause = backoff.pause(time.monotonic())
             yield self._connection(Link.RECONNECTING, f"{why}; trying again in {pause:.0f} s")
             await asyncio.sleep(pause)
 
+    async def _list(self) -> AsyncGenerator[Item]:
+        """All pods, and from then on what happens to them, until the server ends the watch."""
+        if self._api.streams_lists:
+            try:
+                async with aclosing(self._list_as_stream()) as stream:
+                    async for item in stream:
+                        yield item
+                return
+            except ApiError as error:
+                if self._ledger.complete or error.code not in (400, 422):
+                    raise
+            except _Unmarked:
+                pass
+            self._api.streams_lists = False
+        async with aclosing(self._list_in_pages()) as pages:
+            async for item in pages:
+                yield item
 
-def _progress(done: int, page: ListMetadata) -> str:
-    left = page.remaining_item_count
-    return f"{done:,} of {done + left:,} pods" if left is not None else f"{done:,} pods"
+    async def _list_as_stream(self) -> AsyncGenerator[Item]:
+        """A watch that begins with the pods that are there, one by one (KEP-3157, sendInitialEvents).
+
+        Raises ApiError with code 422 (1.20 to 1.26, and later without its feature WatchList) or _Unmarked
+        when the server does not know that.
+        """
+        clock = asyncio.get_running_loop().time
+        self._ledger.begin()
+        lines = self._lines("", begun=True, sendInitialEvents="true", resourceVersionMatch="NotOlderThan")
+        async with aclosing(lines):
+            until = clock() + REQUEST_TIMEOUT
+            while not self._ledger.complete:
+                try:
+                    async with asyncio.timeout_at(until):
+                        line = await anext(lines)
+                except (TimeoutError, StopAsyncIteration):
+                    raise _Unmarked from None
+                if not line:
+                    until = clock() + PATIENCE
+                    continue
+                told = decode_watch_event(line)
+                for item in self._take_first(told):
+                    yield item
+                if isinstance(told, Added):
+                    until = clock() + PATIENCE
+            self._began = time.monotonic()
+            async for line in lines:
+                for item in self._hear(decode_watch_event(line)):
+                    yield item
+
+    async def _list_in_pages(self) -> AsyncGenerator[Item]:
+        """Page by page. All pages are of the first one's version, so the watch goes on from there at once."""
+        self._ledger.begin()
+        async with aclosing(self._pages()) as pages:
+            page = await anext(pages)
+            self._version = page.metadata.resource_version
+            for item in self._take_in(page):
+                yield item
+            self._began = time.monotonic()
+            async with (
+                aclosing(self._lines(self._version)) as lines,
+                aclosing(_beside(pages, lines)) as both,
+            ):
+                async for found in both:
+                    if isinstance(found, PodList):
+                        items = self._take_in(found)
+                    else:
+                        items = self._hear(decode_watch_event(found))
+                    for item in items:
+                        yield item
+
+    async def _pages(self) -> AsyncGenerator[PodList]:
+        token = ""
+        while True:
+            # Without a version: the answers for version 0 come from a cache that gives all pods at once.
+            query = {"limit": str(PAGE), "labelSelector": self._selector, "continue": token}
+            page = decode_list(await self._api.get(self._path, **query))
+            yield page
+            token = page.metadata.continue_
+            if not token:
+                return
+
+    async def _watch(self, away: bool) -> AsyncGenerator[Item]:
+        """Follow the changes from the last known version until the server ends the watch.
+
+        When the server was `away`, it is told first that it has answered. Raises ApiError when the server
+        says so in the stream, and as the API does.
+        """
+        self._began = time.monotonic()
+        async with aclosing(self._lines(self._version, begun=away)) as lines:
+            async for line in lines:
+                if not line:
+                    yield self._connection(Link.WATCHING)
+                    continue
+                for item in self._hear(decode_watch_event(line)):
+                    yield item
+
+    def _lines(self, version: str, *, begun: bool = False, **query: str) -> AsyncGenerator[bytes]:
+        seconds = random.randint(*WATCH_SECONDS)
+        return self._api.lines(
+            self._path,
+            idle=seconds + GRACE,
+            begun=begun,
+            watch="true",
+            allowWatchBookmarks="true",
+            labelSelector=self._selector,
+            resourceVersion=version,
+            timeoutSeconds=str(seconds),
+            **query,
+        )
+
+    def _take_in(self, page: PodList) -> Iterator[Item]:
+        at = time.time()
+        for pod in page.items:
+            yield from self._ledger.list(pod, at)
+        if page.metadata.continue_:
+            yield self._listing(page.metadata.remaining_item_count)
+        else:
+            yield from self._end()
+
+    def _take_first(self, told: WatchEvent) -> Iterator[Item]:
+        """What a watch says that begins with all pods, until it has."""
+        match told:
+            case Added(pod) if not self._ledger.has_listed(pod):
+                before = self._ledger.listed
+                yield from self._ledger.list(pod, time.time())
+                if before < self._ledger.listed and self._ledger.listed % PAGE == 0:
+                    yield self._listing()
+            case Bookmark(mark) if mark.ends_list:
+                self._version = mark.metadata.resource_version
+                yield from self._end()
+            case Bookmark():
+                raise _Unmarked
+            case _:
+                yield from self._hear(told)
+
+    def _hear(self, told: WatchEvent) -> Iterator[Item]:
+        if isinstance(told, WatchError):
+            status = told.object
+            raise ApiError(status.code, status.reason, status.message)
+        if not isinstance(told, Bookmark):
+            yield from self._ledger.hear(told, time.time())
+        # Only now: what is not taken in yet must come again if this breaks off.
+        self._version = told.object.metadata.resource_version
+
+    def _end(self) -> Iterator[Item]:
+        yield from self._ledger.end(time.time())
+        yield self._connection(Link.WATCHING)
+
+    def _listing(self, left: int | None = None) -> Connection:
+        done = self._ledger.listed
+        return Connection(
+            at=time.time(),
+            cluster=self._api.cluster,
+            link=Link.LISTING,
+            pods=done,
+            expected=0 if left is None else done + left,
+        )
+
+    def _connection(self, link: Link, detail: str = "") -> Connection:
+        return Connection(at=time.time(), cluster=self._api.cluster, link=link, pods=self.pods, detail=detail)
+
+
+async def _beside(
+    pages: AsyncGenerator[PodList], lines: AsyncGenerator[bytes]
+) -> AsyncGenerator[PodList | bytes]:
+    """Pages to the last one, the lines that come meanwhile, and then those that follow, to their end.
+
+    What breaks the lines off is raised after the last page: the pages need not be read again for it.
+    """
+    page = asyncio.ensure_future(anext(pages, None))
+    line = asyncio.ensure_future(anext(lines, None))
+    try:
+        over = False
+        while True:
+            await asyncio.wait({page} if over else {page, line}, return_when=asyncio.FIRST_COMPLETED)
+            if page.done():
+                if (found := page.result()) is None:
+                    break
+                page = asyncio.ensure_future(anext(pages, None))
+                yield found
+            elif line.exception() is not None or (said := line.result()) is None:
+                over = True
+            else:
+                line = asyncio.ensure_future(anext(lines, None))
+                yield said
+        if (said := await line) is not None:
+            yield said
+            async for said in lines:
+                yield said
+    finally:
+        page.cancel()
+        line.cancel()
+        await asyncio.gather(page, line, return_exceptions=True)

@@ -109,7 +109,7 @@ class Real(Place):
         self._kube.delete_pod(self.namespace, pod)
 
 
-@pytest.fixture(params=["simulated", pytest.param("real", marks=pytest.mark.real)])
+@pytest.fixture(params=["simulated", "simulated 1.20", pytest.param("real", marks=pytest.mark.real)])
 async def place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Place]:
     if request.param == "real":
         kube = request.getfixturevalue("kube")
@@ -117,9 +117,10 @@ async def place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         async with Wire(kube.port) as wire:
             yield Real(wire, kube, tmp_path)
         return
-    # Bookmarks come every 20 ms.
+    # Bookmarks come every 20 ms. Like the real server's 1.20, the second does not send lists as streams.
+    streams_lists = request.param == "simulated"
     async with (
-        SimulatedCluster.from_world(World(), speed=500) as cluster,
+        SimulatedCluster.from_world(World(), speed=500, streams_lists=streams_lists) as cluster,
         Wire(int(cluster.url.rpartition(":")[2])) as wire,
     ):
         yield Simulated(wire, cluster.world)
@@ -146,23 +147,67 @@ async def all_told(place: Place, observer: Observer, **labels: str) -> None:
 # The first list
 
 
-@pytest.mark.parametrize(
-    ("selector", "progress"),
-    [("", ["2 of 5 pods", "4 of 5 pods", ""]), ("app=cart", ["2 pods", "4 pods", ""])],
-)
-async def test_the_first_list_is_silent_and_comes_in_pages(
-    place: Place, monkeypatch: pytest.MonkeyPatch, selector: str, progress: list[str]
+@pytest.mark.parametrize(("selector", "expected"), [("", 5), ("app=cart", 0)])
+async def test_the_first_list_is_silent_and_tells_how_far_it_is(
+    place: Place, monkeypatch: pytest.MonkeyPatch, selector: str, expected: int
 ) -> None:
     monkeypatch.setattr(reflector, "PAGE", 2)
     for n in range(5):
         place.create(manifest(f"cart-{n}", app="cart"))
-    # Only a list that asks for the latest version comes in pages.
-    async with reflecting(place, selector, resourceVersion="") as (observer, diary):
+    async with reflecting(place, selector) as (observer, diary):
         await all_told(place, observer, app="cart")
         assert [event.pod for event in observer.events] == ["last"]
-        assert [connection.detail for connection in observer.links] == progress
-        assert observer.links[-1].pods == 5
-        assert [bool(token) for token in diary.lists] == [False, True, True]
+        assert observer.sights == [*(("LISTED", f"cart-{n}") for n in range(5)), ("ADDED", "last")]
+        assert [connection.pods for connection in observer.links] == [2, 4, 5]
+        if diary.streams:
+            expected = 0
+        assert [connection.expected for connection in observer.links] == [expected, expected, 0]
+        assert [bool(token) for token in diary.lists] == ([False] if diary.streams else [False, True, True])
+
+
+async def test_the_watch_begins_beside_the_pages_at_their_version(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reflector, "PAGE", 2)
+    for n in range(5):
+        place.create(manifest(f"cart-{n}"))
+
+    async with await place.connect() as api:
+        api.streams_lists = False
+        get = api.get
+
+        async def busy(path: str, **query: str) -> bytes:
+            if query["continue"]:
+                pod = f"cart-{4 - pages.pop()}"
+                place.write(pod, running())
+                place.delete(pod)
+                place.create(manifest(pod))
+            return await get(path, **query)
+
+        pages = [0, 4]  # The last pod, whose page is yet to come, and after the second page the first.
+        api.get = busy  # type: ignore[method-assign]
+        async with Observer(Reflector(api, place.namespace).run()) as observer:
+            await observer.until_watching()
+            await all_told(place, observer)
+            for pod in ("cart-0", "cart-4"):
+                assert observer.of(pod) == [
+                    Kind.STARTED, Kind.READY, Kind.TERMINATING, Kind.DELETED, Kind.CREATED
+                ]  # fmt: skip
+            assert len(observer.lives) == 5
+
+
+async def test_a_server_that_cannot_stream_lists_is_asked_once(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.create(manifest("cart-1"))
+    async with await place.connect() as api:
+        for _ in range(2):
+            diary = Diary(api)
+            async with Observer(Reflector(api, place.namespace).run()) as observer:
+                await observer.until_watching(1)
+            assert diary.lists[-1:] == [""]
+        assert diary.streams is api.streams_lists
+        assert diary.asked == int(api.streams_lists)
 
 
 async def test_a_namespace_that_is_not_there_is_simply_empty(place: Place) -> None:
@@ -430,7 +475,8 @@ async def test_a_bookmark_is_where_a_quiet_watch_goes_on(
     async with reflecting(place, "app=cart") as (observer, diary):
         # Silence, while the cluster's version goes on.
         place.create(manifest("web-1", app="web"))
-        await observer.until(lambda: diary.bookmarks and diary.bookmarks[-1] > diary.watches[0])
+        listed = int(diary.watches[0] or diary.bookmarks[0])
+        await observer.until(lambda: int(diary.bookmarks[-1] if diary.bookmarks else 0) > listed)
         place.wire.cut()
         await observer.until(lambda: len(diary.watches) == 2)
         assert diary.watches[1] in diary.bookmarks

@@ -20,7 +20,7 @@ from sonickube_tui.cluster.kubectl import Document, Documents, Story, follow, re
 from sonickube_tui.cluster.patterns import parse
 from sonickube_tui.cluster.vigil import STUCK_AFTER
 from sonickube_tui.errors import UserError
-from sonickube_tui.event import Connection, Event, Kind, Link
+from sonickube_tui.event import Connection, Event, Kind, Link, Sight
 
 Json = dict[str, Any]
 LEAVING = {"deletionTimestamp": "2026-01-01T00:00:00Z"}
@@ -130,12 +130,15 @@ class Teller:
     def __init__(self, *namespaces: str) -> None:
         self.story = Story("prod", parse(namespaces))
         self.now = 1_000.0
+        self.sights: list[tuple[str, str]] = []
 
     def hear(self, kind: str, thing: Json, after: float = 0.0) -> list[tuple[str, Kind]]:
         self.now += after
         told = read(compact(kind, thing) if kind else indented(thing))
         assert told is not None
-        return [(event.pod, event.kind) for event in self.story.hear(told, self.now)]
+        items = list(self.story.hear(told, self.now))
+        self.sights += [(item.change, item.pod.metadata.name) for item in items if isinstance(item, Sight)]
+        return [(item.pod, item.kind) for item in items if isinstance(item, Event)]
 
 
 def test_what_comes_first_is_silent_and_its_changes_are_told() -> None:
@@ -194,12 +197,36 @@ def test_without_types_changes_come_from_what_was_known() -> None:
     assert list(teller.story.overdue(teller.now + 1e9)) == []
 
 
+def test_pods_are_seen_before_what_happened_to_them() -> None:
+    teller = Teller()
+    teller.hear("ADDED", pod("cart"))
+    teller.hear("MODIFIED", ready("till"))
+    teller.hear("MODIFIED", ready("cart"), after=60)
+    teller.hear("ADDED", ready("cart"))  # kubectl is started again.
+    teller.hear("", pod("new"))
+    teller.hear("DELETED", pod("new", 5))
+    assert teller.sights == [
+        ("LISTED", "cart"),
+        ("LISTED", "till"),
+        ("MODIFIED", "cart"),
+        ("ADDED", "new"),
+        ("DELETED", "new"),
+    ]
+    told = read(compact("DELETED", ready("cart", 7)))
+    assert told is not None
+    first, *events = teller.story.hear(told, teller.now)
+    assert isinstance(first, Sight)
+    assert first.pod == told.pod
+    assert [event.kind for event in events if isinstance(event, Event)] == [Kind.TERMINATING, Kind.DELETED]
+
+
 def test_namespaces_choose_among_what_kubectl_writes() -> None:
     teller = Teller("team-*")
     teller.hear("ADDED", pod("cart"))
     teller.hear("ADDED", pod("till", namespace="team-a"))
     assert teller.story.pods == 1
     assert teller.hear("MODIFIED", ready("cart")) == []
+    assert teller.sights == [("LISTED", "till")]
 
 
 def test_what_takes_too_long_is_told_without_another_line() -> None:
@@ -252,7 +279,7 @@ async def test_a_line_is_told_as_soon_as_it_is_written_and_silence_holds_nothing
             async for item in stream:
                 if isinstance(item, Event):
                     kinds.append(item.kind)
-                elif item.link is Link.WATCHING:
+                elif isinstance(item, Connection) and item.link is Link.WATCHING:
                     # It is stuck a second from now, when nothing is written any more.
                     since = datetime.now(UTC) - timedelta(seconds=STUCK_AFTER - 1)
                     late = pod("cart", 2, deletionTimestamp=since.isoformat())

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from sonickube_tui.cluster.simulated import SimulatedCluster, World
-from sonickube_tui.cluster.simulated.store import HISTORY
+from sonickube_tui.cluster.simulated.store import EVENTS, HISTORY, NODES
 from sonickube_tui.cluster.simulated.watch import BACKLOG
 
 Json = dict[str, Any]
@@ -196,13 +196,35 @@ async def test_a_list_of_a_version(hand: Client) -> None:
 async def test_other_paths(hand: Client) -> None:
     assert (await hand.get("/version"))[1]["major"] == "1"
     for code, reason, body in (
-        (404, "NotFound", (await hand.get("/api/v1/nodes"))[1]),
+        (404, "NotFound", (await hand.get("/api/v1/secrets"))[1]),
         (405, "MethodNotAllowed", (await hand.post("/api/v1/pods", {}))[1]),
     ):
         assert (body["kind"], body["code"], body["reason"]) == ("Status", code, reason)
     review = {"kind": "SelfSubjectAccessReview", "spec": {"resourceAttributes": {"verb": "watch"}}}
     code, answer = await hand.post("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", review)
     assert (code, answer["status"]["allowed"], answer["spec"]) == (201, True, review["spec"])
+
+
+async def test_events_are_selected_by_what_they_are_about(hand: Client) -> None:
+    for number, kind in enumerate(("Pod", "Node", "Pod")):
+        about = {"kind": kind, "namespace": "shop", "name": f"a{number}"}
+        event = {"metadata": {"name": f"a.{number}", "namespace": "shop"}, "involvedObject": about}
+        hand.world.store.put(EVENTS, event)
+    for path in ("/api/v1/events", "/api/v1/namespaces/shop/events"):
+        _, answer = await hand.get(path, fieldSelector="involvedObject.kind=Pod")
+        assert [item["metadata"]["name"] for item in answer["items"]] == ["a.0", "a.2"]
+        assert answer["kind"] == "EventList"
+    assert (await hand.get("/api/v1/namespaces/search/events"))[1]["items"] == []
+    assert (await hand.get("/api/v1/events", fieldSelector="message=x"))[0] == 400
+
+
+async def test_nodes_are_served(hand: Client) -> None:
+    for name in ("node-a", "node-b"):
+        hand.world.store.put(NODES, {"metadata": {"name": name}})
+    _, answer = await hand.get("/api/v1/nodes", fieldSelector="metadata.name=node-b")
+    assert [item["metadata"]["name"] for item in answer["items"]] == ["node-b"]
+    async with hand.watch("/api/v1/nodes") as watch:
+        assert await watch.take(2) == [("ADDED", "node-a"), ("ADDED", "node-b")]
 
 
 # Watches
@@ -217,6 +239,59 @@ async def test_a_watch_from_anywhere_begins_with_what_is_there(hand: Client, sin
         hand.world.patch("shop", "e", {"status": {"phase": "Running"}})
         hand.world.delete("shop", "e")
         assert await watch.take(3) == [("ADDED", "e"), ("MODIFIED", "e"), ("DELETED", "e")]
+
+
+STREAM = {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan", "allowWatchBookmarks": "true"}
+
+
+@pytest.mark.parametrize("since", ["", "0", "now"])
+async def test_a_list_as_a_stream_says_where_it_ends(hand: Client, since: str) -> None:
+    since = version(hand.world) if since == "now" else since
+    async with hand.watch("/api/v1/namespaces/shop/pods", resourceVersion=since, **STREAM) as watch:
+        assert await watch.take(2) == [("ADDED", "a"), ("ADDED", "b")]
+        mark = await watch.next()
+        assert mark and mark["type"] == "BOOKMARK"
+        assert mark["object"]["metadata"] == {
+            "resourceVersion": version(hand.world),
+            "creationTimestamp": None,
+            "annotations": {"k8s.io/initial-events-end": "true"},
+        }
+        hand.world.apply(pod("e"))
+        while (event := await watch.next()) and event["type"] == "BOOKMARK":
+            assert "annotations" not in event["object"]["metadata"]
+        assert event and event["object"]["metadata"]["name"] == "e"
+
+
+async def test_a_watch_that_wants_no_list_begins_now(hand: Client) -> None:
+    async with hand.watch(sendInitialEvents="false", resourceVersionMatch="NotOlderThan") as watch:
+        hand.world.apply(pod("e"))
+        assert await watch.take(1) == [("ADDED", "e")]
+
+
+@pytest.mark.parametrize(
+    ("query", "what"),
+    [
+        ({"sendInitialEvents": "true"}, "sendInitialEvents is forbidden for list"),
+        (
+            {"watch": "1", "sendInitialEvents": "true"},
+            "requires setting resourceVersionMatch to NotOlderThan",
+        ),
+        ({"watch": "1", "resourceVersionMatch": "NotOlderThan"}, "forbidden for watch unless"),
+    ],
+)
+async def test_list_options_that_do_not_go_together_are_refused(
+    hand: Client, query: dict[str, str], what: str
+) -> None:
+    code, body = await hand.get(**query)
+    assert (code, body["reason"]) == (422, "Invalid")
+    assert what in body["message"]
+
+
+async def test_without_the_feature_a_list_as_a_stream_is_refused() -> None:
+    async with serving(SimulatedCluster.from_world(World(), streams_lists=False)) as client:
+        code, body = await client.get(watch="1", **STREAM)
+        assert (code, body["reason"]) == (422, "Invalid")
+        assert "unless the WatchList feature gate is enabled" in body["message"]
 
 
 async def test_a_watch_event_is_the_whole_object(hand: Client) -> None:

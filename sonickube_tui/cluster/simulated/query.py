@@ -10,7 +10,9 @@ from sonickube_tui.cluster.simulated.selectors import Requirement, parse_fields,
 from sonickube_tui.cluster.simulated.status import bad_request, invalid_options
 from sonickube_tui.cluster.simulated.store import Entry, Resource
 
-_FORBIDDEN = "resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden"
+_MATCH = "resourceVersionMatch: Forbidden:"
+_FORBIDDEN = f"{_MATCH} resourceVersionMatch is forbidden"
+_INITIAL = "sendInitialEvents: Forbidden: sendInitialEvents is forbidden"
 
 
 class Selection(msgspec.Struct, frozen=True):
@@ -42,6 +44,8 @@ class Query(msgspec.Struct, frozen=True):
     match: str = ""
     watch: bool = False
     bookmarks: bool = False
+    initial: bool | None = None
+    """Whether a watch is to begin with what is there and say where that ends; None: it does not matter."""
     timeout: int | None = None
 
     @property
@@ -50,8 +54,13 @@ class Query(msgspec.Struct, frozen=True):
         return _number("resourceVersion", self.version)
 
 
-def parse(query: Mapping[str, str], resource: Resource, namespace: str) -> Query:
-    """Read a URL's query. Raises ApiError 400 or 422 where the real server would."""
+def parse(
+    query: Mapping[str, str], resource: Resource, namespace: str, *, streams_lists: bool = True
+) -> Query:
+    """Read a URL's query. Raises ApiError 400 or 422 where the real server would.
+
+    `streams_lists` is the real server's feature WatchList: it knows sendInitialEvents.
+    """
     parsed = Query(
         selection=Selection(
             resource,
@@ -65,16 +74,36 @@ def parse(query: Mapping[str, str], resource: Resource, namespace: str) -> Query
         match=query.get("resourceVersionMatch", ""),
         watch=_truth(query, "watch"),
         bookmarks=_truth(query, "allowWatchBookmarks"),
+        initial=_truth(query, "sendInitialEvents") if "sendInitialEvents" in query else None,
         timeout=_number("timeoutSeconds", query.get("timeoutSeconds", "")) or None,
     )
-    if parsed.match:
-        if parsed.watch:
-            raise invalid_options(f"{_FORBIDDEN} for watch")
-        if not parsed.version:
-            raise invalid_options(f"{_FORBIDDEN} unless resourceVersion is provided")
-        if parsed.match not in ("Exact", "NotOlderThan"):
-            raise invalid_options(f'resourceVersionMatch: Unsupported value: "{parsed.match}"')
+    if problem := _initial_problem(parsed, streams_lists) or _match_problem(parsed):
+        raise invalid_options(problem)
     return parsed
+
+
+def _initial_problem(query: Query, streams_lists: bool) -> str:
+    if query.initial is None:
+        return ""
+    if not query.watch:
+        return f"{_INITIAL} for list"
+    if not streams_lists:
+        return f"{_INITIAL} for watch unless the WatchList feature gate is enabled"
+    if query.match != "NotOlderThan":
+        return f"{_MATCH} sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
+    return ""
+
+
+def _match_problem(query: Query) -> str:
+    if not query.match or query.initial is not None:
+        return ""
+    if query.watch:
+        return f"{_FORBIDDEN} for watch unless sendInitialEvents is provided"
+    if not query.version:
+        return f"{_FORBIDDEN} unless resourceVersion is provided"
+    if query.match not in ("Exact", "NotOlderThan"):
+        return f'resourceVersionMatch: Unsupported value: "{query.match}"'
+    return ""
 
 
 def _truth(query: Mapping[str, str], name: str) -> bool:

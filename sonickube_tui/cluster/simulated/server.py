@@ -13,7 +13,7 @@ from aiohttp.typedefs import Handler
 
 from sonickube_tui.cluster.simulated import listing, query
 from sonickube_tui.cluster.simulated.status import ApiError
-from sonickube_tui.cluster.simulated.store import NAMESPACES, PODS, Resource
+from sonickube_tui.cluster.simulated.store import EVENTS, NAMESPACES, NODES, PODS, Resource
 from sonickube_tui.cluster.simulated.watch import Watch, error_line
 from sonickube_tui.cluster.simulated.world import World
 
@@ -43,17 +43,18 @@ class SimulatedCluster:
     """
 
     def __init__(self, scenario: str = "incident", seed: int = 1, *, speed: float = 1.0) -> None:
-        self._open(World(scenario, seed=seed, epoch=time.time()), speed)
+        self._open(World(scenario, seed=seed, epoch=time.time()), speed, streams_lists=True)
 
     @classmethod
-    def from_world(cls, world: World, *, speed: float = 1.0) -> SimulatedCluster:
-        """Serve a world that somebody else drives, too."""
+    def from_world(cls, world: World, *, speed: float = 1.0, streams_lists: bool = True) -> SimulatedCluster:
+        """Serve a world that somebody else drives, too; with or without the feature WatchList."""
         cluster = cls.__new__(cls)
-        cluster._open(world, speed)
+        cluster._open(world, speed, streams_lists=streams_lists)
         return cluster
 
-    def _open(self, world: World, speed: float) -> None:
+    def _open(self, world: World, speed: float, *, streams_lists: bool) -> None:
         self.world = world
+        self._streams_lists = streams_lists
         self.url = ""
         self._speed = speed
         self._watched = asyncio.Event()
@@ -64,9 +65,11 @@ class SimulatedCluster:
         app.add_routes(
             [
                 web.get("/version", _version),
-                web.get("/api/v1/namespaces", self._namespaces),
-                web.get("/api/v1/pods", self._pods),
-                web.get("/api/v1/namespaces/{namespace}/pods", self._pods),
+                *(web.get(f"/api/v1/{r.plural}", self._serve(r)) for r in (NAMESPACES, NODES, PODS, EVENTS)),
+                *(
+                    web.get(f"/api/v1/namespaces/{{namespace}}/{r.plural}", self._serve(r))
+                    for r in (PODS, EVENTS)
+                ),
                 web.post("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", _access_review),
             ]
         )
@@ -110,17 +113,23 @@ class SimulatedCluster:
                 if watch.lags and transport:
                     transport.abort()
 
-    async def _namespaces(self, request: web.Request) -> web.StreamResponse:
-        return await self._answer(request, NAMESPACES, "")
+    def _serve(self, resource: Resource) -> Handler:
+        async def serve(request: web.Request) -> web.StreamResponse:
+            return await self._answer(request, resource, request.match_info.get("namespace", ""))
 
-    async def _pods(self, request: web.Request) -> web.StreamResponse:
-        return await self._answer(request, PODS, request.match_info.get("namespace", ""))
+        return serve
 
     async def _answer(self, request: web.Request, resource: Resource, namespace: str) -> web.StreamResponse:
-        asked = query.parse(request.query, resource, namespace)
+        asked = query.parse(request.query, resource, namespace, streams_lists=self._streams_lists)
         if not asked.watch:
             return web.Response(body=listing.page(self.world.store, asked), content_type="application/json")
-        watch = Watch(self.world.store, asked.selection, asked.since)
+        watch = Watch(
+            self.world.store,
+            asked.selection,
+            asked.since,
+            initial=asked.initial,
+            mark=bool(asked.initial and asked.bookmarks),
+        )
         if resource is PODS:
             self._watched.set()
         response = web.StreamResponse(headers={"Content-Type": "application/json"})

@@ -17,15 +17,25 @@ BACKLOG = 2_048
 class Watch:
     """What a watcher has seen and what it has yet to see.
 
-    `since` is the version to go on from, or 0: then all objects of now come first, as ADDED.
+    `since` is the version to go on from, or 0: then all objects of now come first, as ADDED, unless `initial`
+    says otherwise. With `mark` a bookmark says where they end.
     """
 
-    def __init__(self, store: Store, selection: Selection, since: int) -> None:
+    def __init__(
+        self,
+        store: Store,
+        selection: Selection,
+        since: int,
+        *,
+        initial: bool | None = None,
+        mark: bool = False,
+    ) -> None:
         self._store = store
         self._selection = selection
         self._opened = store.version
-        self.version = since
-        self._first = since == 0
+        self._first = since == 0 if initial is None else initial
+        self._mark = mark
+        self.version = since or (0 if self._first else store.version)
 
     @property
     def lags(self) -> bool:
@@ -41,7 +51,8 @@ class Watch:
             self._first = False
             self.version = self._store.version
             entries = sorted(self._store.at(self.version).values(), key=lambda entry: entry.key)
-            return b"".join(_line("ADDED", e) for e in entries if self._selection.selects(e)), False
+            first = b"".join(_line("ADDED", e) for e in entries if self._selection.selects(e))
+            return first + (self.bookmark(ends_list=True) if self._mark else b""), False
         if self.version < self._store.oldest:
             raise status.too_old(self.version, self._store.oldest)
         upto = min(self._store.version, self.version + limit)
@@ -62,13 +73,14 @@ class Watch:
             gone = change.after if change.type == "DELETED" else at_version(change.before, version)
             yield "DELETED", gone
 
-    def bookmark(self) -> bytes:
+    def bookmark(self, *, ends_list: bool = False) -> bytes:
         """The line that tells how far the watcher has come; `containers: null` as a real server has it."""
+        annotations = {"annotations": {"k8s.io/initial-events-end": "true"}} if ends_list else {}
         pod = self._selection.resource.plural == "pods"
         body = {
             "kind": self._selection.resource.kind,
             "apiVersion": "v1",
-            "metadata": {"resourceVersion": str(self.version), "creationTimestamp": None},
+            "metadata": {"resourceVersion": str(self.version), "creationTimestamp": None, **annotations},
             "spec": {"containers": None} if pod else {},
             "status": {},
         }
