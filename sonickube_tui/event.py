@@ -1,4 +1,4 @@
-"""What happens to pods: the values that enter the house at its source."""
+"""What happens to pods and nodes: the values that enter the house at its source."""
 
 from __future__ import annotations
 
@@ -27,13 +27,15 @@ _RANK = {severity: rank for rank, severity in enumerate(Severity)}
 
 
 class Kind(StrEnum):
-    """What happened to a pod."""
+    """What happened to a pod, to a node, or to our own connection."""
 
     NODE_LOST = "node_lost"
+    NODE_NOT_READY = "node_not_ready"
     EVICTED = "evicted"
     OOM_KILLED = "oom_killed"
     CRASH_LOOP = "crash_loop"
     SOURCE_LOST = "source_lost"
+    NODE_PRESSURE = "node_pressure"
     FLAPPING = "flapping"
     IMAGE_FAILED = "image_failed"
     CONFIG_FAILED = "config_failed"
@@ -51,6 +53,8 @@ class Kind(StrEnum):
     SCHEDULED = "scheduled"
     STARTED = "started"
     READY = "ready"
+    NODE_READY = "node_ready"
+    NODE_RELIEVED = "node_relieved"
     SOURCE_BACK = "source_back"
     COMPLETED = "completed"
     DELETED = "deleted"
@@ -68,10 +72,12 @@ class Kind(StrEnum):
 
 _SEVERITY = {
     Kind.NODE_LOST: Severity.CRITICAL,
+    Kind.NODE_NOT_READY: Severity.CRITICAL,
     Kind.EVICTED: Severity.CRITICAL,
     Kind.OOM_KILLED: Severity.CRITICAL,
     Kind.CRASH_LOOP: Severity.CRITICAL,
     Kind.SOURCE_LOST: Severity.ERROR,
+    Kind.NODE_PRESSURE: Severity.ERROR,
     Kind.FLAPPING: Severity.ERROR,
     Kind.IMAGE_FAILED: Severity.ERROR,
     Kind.CONFIG_FAILED: Severity.ERROR,
@@ -89,6 +95,8 @@ _SEVERITY = {
     Kind.SCHEDULED: Severity.INFO,
     Kind.STARTED: Severity.INFO,
     Kind.READY: Severity.OK,
+    Kind.NODE_READY: Severity.OK,
+    Kind.NODE_RELIEVED: Severity.OK,
     Kind.SOURCE_BACK: Severity.OK,
     Kind.COMPLETED: Severity.OK,
     Kind.DELETED: Severity.INFO,
@@ -96,11 +104,12 @@ _SEVERITY = {
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One thing that happened to one pod.
+    """One thing that happened to one pod, or to one node: then `pod` is the node's name, too.
 
     `at` is Unix time in seconds, when we saw it; `restarts` is the sum over the pod's containers;
-    `owner` is `Kind/name` of the controller, or empty; `prefix` stands before the namespace in the channel's
-    name where several clusters are followed.
+    `owner` is `Kind/name` of the controller, or empty; `seen` is how often the cluster has seen it by its own
+    account, 0 when it gave none; `prefix` stands before the namespace in the channel's name where several
+    clusters are followed.
     """
 
     at: float
@@ -114,6 +123,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     reason: str = ""
     message: str = ""
     restarts: int = 0
+    seen: int = 0
     prefix: str = ""
 
     @property
@@ -128,12 +138,13 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Link(StrEnum):
-    """How a source stands with its cluster."""
+    """How a source stands with its cluster; `refused` is one of several that the user has to mend."""
 
     CONNECTING = "connecting"
     LISTING = "listing"
     WATCHING = "watching"
     RECONNECTING = "reconnecting"
+    REFUSED = "refused"
 
 
 class Connection(msgspec.Struct, frozen=True, kw_only=True, gc=False):

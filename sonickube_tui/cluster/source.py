@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 import msgspec
 
 from sonickube_tui.cluster.connect import Api, ApiError, Unreachable
+from sonickube_tui.cluster.enrich import Hearsay
+from sonickube_tui.cluster.nodes import CHANNEL, Nodes
 from sonickube_tui.cluster.patterns import Wanted, parse
 from sonickube_tui.cluster.reflector import Backoff, Reflector
 from sonickube_tui.cluster.survey import NEEDED, Scopes, Survey
@@ -18,14 +20,20 @@ from sonickube_tui.event import Connection, Event, Item, Kind, Link, Sight
 SOURCE = "sonickube"
 """The channel of what happens to our own connection; no namespace of a cluster is likely to have the name."""
 
+HEARD_NAMESPACES = 30
+"""Namespaces whose Events are heard when they are followed one by one: each takes one more watch of etcd,
+for the server has no cache of Events."""
+
 
 async def follow(
     connect: Callable[[], Awaitable[Api]], namespaces: Sequence[str] = (), selector: str = ""
 ) -> AsyncIterator[Item]:
     """What happens to the pods of a cluster, for ever.
 
-    Without `namespaces`, which may be patterns too, all are followed that the user may list. Raises UserError
-    for a bad pattern, and when the cluster refuses: credentials, permissions, or a selector it cannot parse.
+    Without `namespaces`, which may be patterns too, all are followed that the user may list; with neither
+    namespaces nor a selector, nodes too. What the cluster's own Events say is added where they may be read.
+    Raises UserError for a bad pattern, and when the cluster refuses: credentials, permissions, or a selector
+    it cannot parse.
     """
     wanted = parse(namespaces)
     async with await connect() as api:
@@ -34,7 +42,7 @@ async def follow(
         backoff = Backoff()
         while True:
             try:
-                async for item in _together(api, wanted, selector, connecting):
+                async for item in _Followers(api, wanted, selector, connecting).run():
                     yield item
             except (ApiError, Unreachable) as error:
                 if isinstance(error, ApiError) and not error.passing:
@@ -45,103 +53,149 @@ async def follow(
                 await asyncio.sleep(pause)
 
 
-async def _together(api: Api, wanted: Wanted, selector: str, connecting: Connection) -> AsyncIterator[Item]:
-    """The streams of all reflectors as one, with one account of how they stand with the cluster.
+class _Followers:
+    """All that follows one cluster: a reflector for each scope and what goes with it, heard as one stream.
 
     A reflector that has told nothing yet is still `connecting`.
     """
-    queue: asyncio.Queue[tuple[str | None, Item | Scopes | Exception]] = asyncio.Queue(1_000)
-    reflectors: dict[str | None, Reflector] = {}
-    pumps: dict[str | None, asyncio.Task[None]] = {}
-    links: dict[str | None, Connection] = {}
 
-    async def pump(scope: str | None, items: AsyncIterator[Item | Scopes]) -> None:
+    def __init__(self, api: Api, wanted: Wanted, selector: str, connecting: Connection) -> None:
+        self._api = api
+        self._wanted = wanted
+        self._selector = selector
+        self._connecting = connecting
+        self._queue: asyncio.Queue[tuple[str | None, Item | Scopes | Exception]] = asyncio.Queue(1_000)
+        self._reflectors: dict[str | None, Reflector] = {}
+        self._links: dict[str | None, Connection] = {}
+        self._pumps: dict[str | None, asyncio.Task[None]] = {}
+        self._listeners: dict[str | None, asyncio.Task[None]] = {}
+        self._others: list[asyncio.Task[None]] = []
+        whole = not (wanted.names or wanted.patterns or selector) and wanted.has(CHANNEL)
+        self._nodes = Nodes(api) if whole else None
+        self._nodes_begun = False
+        self._hearsay = Hearsay()
+        self._note = ""
+
+    async def run(self) -> AsyncIterator[Item]:
+        """What they tell, with one account of how they stand with the cluster, for ever.
+
+        Raises what any of them raises.
+        """
+        self._others = [
+            asyncio.create_task(self._pump(None, Survey(self._api, self._wanted, self._selector).run())),
+            asyncio.create_task(self._watch_the_clock()),
+        ]
+        told, told_at, lost = self._connecting, 0.0, False
         try:
-            async for item in items:
-                await queue.put((scope, item))
-        except Exception as error:
-            # Whatever it is, it must come out where somebody listens.
-            await queue.put((scope, error))
-
-    async def watch_the_clock() -> None:
-        while True:
-            await asyncio.sleep(1.0)
-            for scope, reflector in list(reflectors.items()):
-                for late in reflector.overdue():
-                    await queue.put((scope, late))
-
-    def turn_to(scopes: Scopes) -> None:
-        followed = {scope.namespace: scope for scope in scopes.followed}
-        for name in links.keys() - followed.keys():
-            pumps.pop(name).cancel()
-            del reflectors[name], links[name]
-        for name in followed.keys() - links.keys():
-            new = followed[name].new
-            reflectors[name] = Reflector(api, name, selector, wanted=wanted.has, new=new)
-            links[name] = connecting
-            pumps[name] = asyncio.create_task(pump(name, reflectors[name].run()))
-
-    others = [
-        asyncio.create_task(pump(None, Survey(api, wanted, selector).run())),
-        asyncio.create_task(watch_the_clock()),
-    ]
-    note = ""
-    told = connecting
-    told_at = 0.0
-    try:
-        while True:
-            scope, item = await queue.get()
-            match item:
-                case Exception():
+            while True:
+                scope, item = await self._queue.get()
+                if isinstance(item, Exception):
                     raise item
-                case Scopes():
-                    turn_to(item)
-                    note = item.note
-                case Connection():
-                    # What a namespace that is no longer followed had still to say is of no concern.
-                    if scope in links:
-                        links[scope] = item
-                case Event() | Sight():
+                if isinstance(item, Sight):
                     yield item
+                    continue
+                if isinstance(item, Event):
+                    if self._nodes and self._nodes.told(item):
+                        continue
+                    yield self._hearsay.enrich(item, time.monotonic())
                     if time.monotonic() - told_at < 1.0:
                         continue
-            pods = sum(reflector.pods for reflector in reflectors.values())
-            summary = _summary(links.values() or [connecting], pods, note)
-            if msgspec.structs.replace(summary, at=told.at) != told:
-                if change := _source_change(told, summary):
-                    yield change
-                told, told_at = summary, time.monotonic()
-                yield summary
-    finally:
-        for task in (*pumps.values(), *others):
-            task.cancel()
-        await asyncio.gather(*pumps.values(), *others, return_exceptions=True)
+                else:
+                    self._heed(scope, item)
+                summary = self._summary()
+                if msgspec.structs.replace(summary, at=told.at) != told:
+                    if summary.link is (Link.WATCHING if lost else Link.RECONNECTING):
+                        lost = not lost
+                        yield source_event(summary, lost=lost)
+                    told, told_at = summary, time.monotonic()
+                    yield summary
+        finally:
+            tasks = (*self._pumps.values(), *self._listeners.values(), *self._others)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _pump(self, scope: str | None, items: AsyncIterator[Item | Scopes]) -> None:
+        try:
+            async for item in items:
+                await self._queue.put((scope, item))
+        except Exception as error:
+            # Whatever it is, it must come out where somebody listens.
+            await self._queue.put((scope, error))
+
+    async def _listen(self, namespace: str | None) -> None:
+        try:
+            await self._hearsay.listen(self._api, namespace)
+        except Exception as error:
+            await self._queue.put((None, error))
+
+    async def _watch_the_clock(self) -> None:
+        while True:
+            await asyncio.sleep(1.0)
+            for scope, reflector in list(self._reflectors.items()):
+                for late in reflector.overdue():
+                    await self._queue.put((scope, late))
+
+    def _heed(self, scope: str | None, item: Scopes | Connection) -> None:
+        if isinstance(item, Scopes):
+            self._turn_to(item)
+            self._note = item.note
+        # What a namespace that is no longer followed had still to say is of no concern.
+        elif scope in self._links:
+            self._links[scope] = item
+            if item.link is Link.WATCHING:
+                self._accompany(scope)
+
+    def _turn_to(self, scopes: Scopes) -> None:
+        followed = {scope.namespace: scope for scope in scopes.followed}
+        for name in self._links.keys() - followed.keys():
+            self._pumps.pop(name).cancel()
+            del self._reflectors[name], self._links[name]
+            if name in self._listeners:
+                self._listeners.pop(name).cancel()
+        for name in followed.keys() - self._links.keys():
+            reflector = Reflector(
+                self._api, name, self._selector, wanted=self._wanted.has, new=followed[name].new
+            )
+            self._reflectors[name] = reflector
+            self._links[name] = self._connecting
+            self._pumps[name] = asyncio.create_task(self._pump(name, reflector.run()))
+
+    def _accompany(self, scope: str | None) -> None:
+        """Read what goes with a namespace's pods, once those are watched: it must not be in their way."""
+        if self._nodes and not self._nodes_begun:
+            self._nodes_begun = True
+            self._others.append(asyncio.create_task(self._pump(None, self._nodes.run())))
+        if scope not in self._listeners and len(self._listeners) < HEARD_NAMESPACES:
+            self._listeners[scope] = asyncio.create_task(self._listen(scope))
+
+    def _summary(self) -> Connection:
+        """The worst of several links speaks for all; a note finds room where nothing is wrong."""
+        links = list(self._links.values()) or [self._connecting]
+        worst = max(links, key=lambda connection: _CONCERN[connection.link])
+        if worst.link is Link.LISTING:
+            # Those that are watched are all there; not every list says how long it is.
+            known = all(link.expected for link in links if link.link is Link.LISTING)
+            expected = sum(link.expected or link.pods for link in links) if known else 0
+            return msgspec.structs.replace(worst, pods=sum(link.pods for link in links), expected=expected)
+        pods = sum(reflector.pods for reflector in self._reflectors.values())
+        detail = worst.detail if worst.link is Link.RECONNECTING else self._note or worst.detail
+        return msgspec.structs.replace(worst, pods=max(pods, worst.pods), detail=detail)
 
 
-def _source_change(before: Connection, now: Connection) -> Event | None:
+def source_event(connection: Connection, *, lost: bool, prefix: str = "") -> Event:
     """The watch is lost, or is back: silence must never mean that nobody listens."""
-    lost = before.link is Link.RECONNECTING
-    if (now.link is Link.RECONNECTING) is lost or (lost and now.link is not Link.WATCHING):
-        return None
-    kind = Kind.SOURCE_BACK if lost else Kind.SOURCE_LOST
-    reason = "Watching" if lost else "WatchLost"
     return Event(
-        at=now.at,
-        cluster=now.cluster,
+        at=connection.at,
+        cluster=connection.cluster,
         namespace=SOURCE,
-        pod=now.cluster,
+        pod=connection.cluster,
         uid=SOURCE,
-        kind=kind,
-        reason=reason,
-        message=now.detail,
+        kind=Kind.SOURCE_LOST if lost else Kind.SOURCE_BACK,
+        reason="WatchLost" if lost else "Watching",
+        message=connection.detail,
+        prefix=prefix,
     )
-
-
-def _summary(links: Iterable[Connection], pods: int, note: str) -> Connection:
-    """The worst of several links speaks for all; a note finds room where nothing is wrong."""
-    worst = max(links, key=lambda connection: _CONCERN[connection.link])
-    detail = worst.detail if worst.link in (Link.LISTING, Link.RECONNECTING) else note or worst.detail
-    return msgspec.structs.replace(worst, pods=max(pods, worst.pods), detail=detail)
 
 
 _CONCERN = {Link.WATCHING: 0, Link.LISTING: 1, Link.CONNECTING: 2, Link.RECONNECTING: 3}

@@ -54,6 +54,7 @@ def event_data(voice: Voice) -> dict[str, object]:
         "reason": event.reason,
         "message": event.message,
         "restarts": event.restarts,
+        "seen": event.seen,
         "count": voice.count,
         "health": round(voice.health, 3),
         "at": event.at,

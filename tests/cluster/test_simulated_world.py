@@ -11,20 +11,21 @@ import msgspec
 import pytest
 
 from sonickube_tui.cluster.simulated import SCENARIOS, World
+from sonickube_tui.cluster.simulated.chronicle import KEPT
 from sonickube_tui.cluster.simulated.store import HISTORY, Change
 
 Json = dict[str, Any]
 
 
-def changes(world: World, seconds: float, step: float = 0.5) -> list[Change]:
-    """Let the world live and return all changes of pods meanwhile, in order."""
+def changes(world: World, seconds: float, step: float = 0.5, resource: str = "pods") -> list[Change]:
+    """Let the world live and return all changes of pods, or of another resource, meanwhile, in order."""
     found = []
     until = world.now + seconds
     while world.now < until:
         before = world.store.version
         world.advance(min(step, until - world.now))
         found += [world.store.change(version) for version in range(before + 1, world.store.version + 1)]
-    return [change for change in found if change.after.key[0] == "pods"]
+    return [change for change in found if change.after.key[0] == resource]
 
 
 def pod_of(change: Change) -> Json:
@@ -278,6 +279,44 @@ def test_a_lost_node_turns_pods_unready_and_replaces_them_elsewhere() -> None:
     assert [[conditions(pod_of(c))["Ready"]["status"] for c in life] for life in agents] == [
         ["False", "True"]
     ]
+
+
+def test_a_lost_node_says_so_and_is_short_of_memory_later() -> None:
+    told = [
+        (
+            node["metadata"]["name"],
+            conditions(node)["Ready"]["status"],
+            conditions(node)["MemoryPressure"]["status"],
+        )
+        for node in map(pod_of, changes(World("incident"), 80, resource="nodes"))
+    ]
+    assert len({name for name, *_ in told}) == 1
+    assert [(ready, pressure) for _, ready, pressure in told] == [
+        ("Unknown", "Unknown"),
+        ("True", "False"),
+        ("True", "True"),
+        ("True", "False"),
+    ]
+
+
+def test_pods_are_talked_about_in_events() -> None:
+    events = [pod_of(change) for change in changes(World("incident"), 70, resource="events")]
+    assert {event["involvedObject"]["kind"] for event in events} == {"Pod"}
+    assert {"Failed", "BackOff", "NodeNotReady", "Unhealthy"} <= {event["reason"] for event in events}
+    counts = defaultdict(list)
+    for event in events:
+        counts[event["metadata"]["uid"]].append(event["count"])
+    assert all(told == list(range(1, len(told) + 1)) for told in counts.values())
+    assert max(map(max, counts.values())) >= 3
+
+
+def test_events_do_not_grow() -> None:
+    world = World("incident")
+    for _ in range(4):
+        world.advance(1_500)
+        kept = [key for key in world.store.at(world.store.version) if key[0] == "events"]
+        assert len(kept) <= KEPT
+    assert len(kept) == KEPT
 
 
 def test_pods_look_like_a_real_servers() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
@@ -14,15 +14,16 @@ import pytest
 from aiohttp import web
 from kubernetes.aio.client.configuration import Configuration
 
+from kube import Observer
 from players import until
-from sonickube_tui.cluster import reflector, source, survey
+from sonickube_tui.cluster import aside, reflector, source, survey
 from sonickube_tui.cluster.connect import Api, plain
 from sonickube_tui.cluster.reflector import PAGE, Backoff
 from sonickube_tui.cluster.simulated import SimulatedCluster, World
 from sonickube_tui.cluster.simulated.store import NAMESPACES
 from sonickube_tui.cluster.source import follow
 from sonickube_tui.errors import UserError
-from sonickube_tui.event import Connection, Event, Item, Kind, Link
+from sonickube_tui.event import Kind, Link
 
 Json = dict[str, Any]
 
@@ -31,7 +32,7 @@ class Gate:
     """An API server that passes requests on to a simulated cluster, or refuses them as a real one does.
 
     `allowed` are the paths that its user may read; None is all. Its port stays the same when it is closed and
-    opened again. It has no watch cache: every list comes in pages.
+    opened again.
     """
 
     def __init__(self, cluster: SimulatedCluster, allowed: set[str] | None = None) -> None:
@@ -40,6 +41,8 @@ class Gate:
         """Codes and reasons of the next answers, before all is well."""
         self.held = ""
         """A path whose answer waits until it is no longer named here."""
+        self.ill: set[str] = set()
+        """What paths end with that are answered with a failure of the server."""
         self.asked: list[str] = []
         self.answering = 0
         """Requests that it is answering now, watches among them."""
@@ -75,18 +78,17 @@ class Gate:
             self.answering -= 1
 
     async def _pass_on(self, request: web.Request) -> web.StreamResponse:
+        if request.path.rpartition("/")[2] in self.ill:
+            return status(500, "InternalError", "it is ill")
         if self.failures:
             code, reason = self.failures.pop(0)
             return status(code, reason, f"the server says {reason}")
         if self.allowed is not None and request.path not in self.allowed:
             return forbidden(request.path)
-        query = dict(request.query)
-        if query.get("resourceVersion") == "0":
-            del query["resourceVersion"]
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
         async with (
             aiohttp.ClientSession() as session,
-            session.get(self._cluster.url + request.path, params=query) as answer,
+            session.get(self._cluster.url + request.path, params=request.query) as answer,
         ):
             response.set_status(answer.status)
             await response.prepare(request)
@@ -128,44 +130,10 @@ async def gate(
             await server.close()
 
 
-class Told:
-    """All that a source tells."""
-
-    def __init__(self, stream: AsyncIterator[Item]) -> None:
-        self.events: list[Event] = []
-        self.links: list[Connection] = []
-        self.task = asyncio.create_task(self._hear(stream))
-
-    async def until(self, condition: Callable[[], object]) -> None:
-        """Wait for a condition. Raises what the source raises meanwhile."""
-        await until(lambda: self.task.done() or condition())
-        if self.task.done():
-            self.task.result()
-
-    async def _hear(self, stream: AsyncIterator[Item]) -> None:
-        async for item in stream:
-            if isinstance(item, Event):
-                self.events.append(item)
-            else:
-                self.links.append(item)
-
-    @property
-    def created(self) -> list[str]:
-        return [event.pod for event in self.events if event.kind is Kind.CREATED]
-
-    @property
-    def link(self) -> Link | None:
-        return self.links[-1].link if self.links else None
-
-    @property
-    def detail(self) -> str:
-        return self.links[-1].detail if self.links else ""
-
-
 @asynccontextmanager
 async def following(
     url: str, *namespaces: str, selector: str = "", home: str = "default"
-) -> AsyncIterator[Told]:
+) -> AsyncIterator[Observer]:
     """What is told of a cluster whose context names the namespace `home`."""
 
     async def connect() -> Api:
@@ -173,12 +141,8 @@ async def following(
         api.namespace = home
         return api
 
-    told = Told(follow(connect, namespaces, selector))
-    try:
+    async with Observer(follow(connect, namespaces, selector)) as told:
         yield told
-    finally:
-        told.task.cancel()
-        await asyncio.wait([told.task])
 
 
 async def refusal(url: str, *namespaces: str, home: str = "default") -> str:
@@ -213,7 +177,7 @@ def often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(survey, "LOOK_EVERY", 0.1)
 
 
-async def create_everywhere(world: World, told: Told, known: int = 3) -> set[str]:
+async def create_everywhere(world: World, told: Observer, known: int = 3) -> set[str]:
     """A new pod in each of the three namespaces, once the `known` ones are watched; those that are told of.
 
     Shop's comes last, and must be among them.
@@ -224,8 +188,8 @@ async def create_everywhere(world: World, told: Told, known: int = 3) -> set[str
     # Streams of several namespaces keep no order among them.
     await asyncio.sleep(0.1)
     world.apply(pod("shop-new"))
-    await told.until(lambda: "shop-new" in told.created)
-    return set(told.created)
+    await told.until(lambda: "shop-new" in told.pods())
+    return set(told.pods())
 
 
 # What is followed
@@ -242,7 +206,7 @@ async def test_several_namespaces_are_followed_together() -> None:
     world = three_namespaces()
     async with gate(world) as server, following(server.url, "shop", "search", "shop") as told:
         assert await create_everywhere(world, told, known=2) == {"search-new", "shop-new"}
-        assert sorted(told.created) == ["search-new", "shop-new"]
+        assert sorted(told.pods()) == ["search-new", "shop-new"]
         assert "/api/v1/pods" not in server.asked
 
 
@@ -258,8 +222,8 @@ async def test_a_selector_holds_for_every_namespace() -> None:
         for namespace in ("search", "shop"):
             world.apply(pod(f"{namespace}-web", namespace, app="web"))
             world.apply(pod(f"{namespace}-cart", namespace, app="cart"))
-        await told.until(lambda: len(told.created) == 2)
-        assert set(told.created) == {"search-cart", "shop-cart"}
+        await told.until(lambda: len(told.pods()) == 2)
+        assert set(told.pods()) == {"search-cart", "shop-cart"}
 
 
 # What the user may
@@ -353,7 +317,7 @@ async def test_a_pattern_that_matches_nothing_yet_is_told_and_waited_for() -> No
     async with gate(world) as server, following(server.url, "team-*") as told:
         await told.until(lambda: "no namespace matches team-*" in told.detail)
         world.apply(pod("cart", "team-a"))
-        await told.until(lambda: "cart" in told.created)
+        await told.until(lambda: "cart" in told.pods())
         await told.until(lambda: told.link is Link.WATCHING)
         assert told.detail == ""
 
@@ -372,10 +336,10 @@ async def test_all_in_a_namespace_that_appears_is_news(given: tuple[str, ...]) -
     async with gate(world, "search", "shop", "new") as server, following(server.url, *given) as told:
         await told.until(lambda: told.link is Link.WATCHING and told.links[-1].pods == 2)
         world.apply(pod("first", "new"))
-        await told.until(lambda: "first" in told.created)
+        await told.until(lambda: "first" in told.pods())
         world.apply(pod("second", "new"))
-        await told.until(lambda: "second" in told.created)
-        assert told.created == ["first", "second"]
+        await told.until(lambda: "second" in told.pods())
+        assert told.pods() == ["first", "second"]
 
 
 @pytest.mark.usefixtures("often")
@@ -396,8 +360,8 @@ async def test_a_namespace_that_is_gone_is_no_longer_asked_for() -> None:
         await told.until(lambda: told.link is Link.WATCHING and told.links[-1].pods == 2)
         world.delete("search", "search-old")
         world.store.remove((NAMESPACES.plural, "", "search"))
-        # The other's watch, and now and then a look at the namespaces.
-        await until(lambda: server.answering == 1)
+        # The other's watch and that of its Events, and now and then a look at the namespaces.
+        await until(lambda: server.answering == 2)
         await told.until(lambda: told.link is Link.WATCHING and told.links[-1].pods == 1)
 
 
@@ -429,11 +393,13 @@ async def test_it_tells_that_it_connects_lists_and_watches() -> None:
         world.apply(pod(f"cart-{n:04}"))
     async with gate(world) as server, following(server.url) as told:
         await told.until(lambda: told.link is Link.WATCHING)
-        assert [(link.link, link.pods, link.detail) for link in told.links] == [
-            (Link.CONNECTING, 0, server.url),
-            (Link.LISTING, 500, "500 of 501 pods"),
-            (Link.WATCHING, 501, ""),
+        assert [(link.link, link.detail) for link in told.links] == [
+            (Link.CONNECTING, server.url),
+            (Link.LISTING, ""),
+            (Link.WATCHING, ""),
         ]
+        assert [link.pods // PAGE for link in told.links] == [0, 1, 1]
+        assert told.links[-1].pods == PAGE + 1
         assert {link.cluster for link in told.links} == {"test"}
 
 
@@ -441,7 +407,8 @@ async def test_it_does_not_claim_to_watch_before_it_has_read_every_namespace() -
     async with gate(three_namespaces()) as server:
         server.held = "/api/v1/namespaces/search/pods"
         async with following(server.url, "shop", "search") as told:
-            await told.until(lambda: server.answering == 2)
+            # The other's watch and that of its Events, and the list that is held.
+            await told.until(lambda: server.answering == 3)
             await asyncio.sleep(0.2)
             assert told.link is not Link.WATCHING
             server.held = ""
@@ -471,7 +438,7 @@ async def test_a_server_that_cannot_answer_just_now_is_tried_again(
         async with following(server.url, *namespaces) as told:
             await told.until(lambda: told.link is Link.WATCHING)
             world.apply(pod("shop-new"))
-            await told.until(lambda: told.created)
+            await told.until(lambda: told.pods())
             assert any(reason in link.detail for link in told.links)
 
 
@@ -494,9 +461,9 @@ async def test_what_happened_while_the_server_was_away_is_told_when_it_is_back()
         world.apply(pod("shop-meanwhile"))
         world.delete("shop", "shop-old")
         await server.open()
-        await told.until(lambda: told.link is Link.WATCHING and "shop-meanwhile" in told.created)
+        await told.until(lambda: told.link is Link.WATCHING and "shop-meanwhile" in told.pods())
         assert [event.pod for event in told.events if event.kind is Kind.DELETED] == ["shop-old"]
-        assert len(told.created) == 4
+        assert len(told.pods()) == 4
 
 
 @pytest.mark.usefixtures("hasty")
@@ -540,7 +507,7 @@ async def test_one_namespace_that_is_cut_off_speaks_for_all() -> None:
         await told.until(lambda: "forbidden" in told.links[-1].detail)
         assert told.link is Link.RECONNECTING
         world.apply(pod("shop-later"))
-        await told.until(lambda: "shop-later" in told.created)
+        await told.until(lambda: "shop-later" in told.pods())
         server.allowed.add("/api/v1/namespaces/search/pods")
         await told.until(lambda: told.link is Link.WATCHING)
 
@@ -562,10 +529,84 @@ async def test_what_nobody_foresaw_comes_out_and_does_not_end_in_silence() -> No
                     pass
 
 
+async def until_asked(told: Observer, server: Gate, path: str, times: int = 1) -> None:
+    await told.until(lambda: server.asked.count(path) >= times)
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_nodes_and_events_that_cannot_be_read_are_no_news(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aside, "Backoff", lambda: Backoff(first=0.05, longest=0.1))
+    world = three_namespaces()
+    async with gate(world) as server:
+        server.ill = {"nodes", "events"}
+        async with following(server.url) as told:
+            await create_everywhere(world, told)
+            for path in ("/api/v1/nodes", "/api/v1/events"):
+                await until_asked(told, server, path, times=3)
+            assert told.link is Link.WATCHING
+            assert {event.kind for event in told.events} == {Kind.CREATED}
+            server.ill = set()
+            before = [server.asked.count("/api/v1/nodes"), server.asked.count("/api/v1/events")]
+            # A list, and a watch that lasts.
+            await until_asked(told, server, "/api/v1/nodes", before[0] + 2)
+            await until_asked(told, server, "/api/v1/events", before[1] + 2)
+            await told.until(lambda: server.answering == 3)
+        assert {link.detail for link in told.links} == {server.url, ""}
+
+
+async def test_pods_come_first_and_who_may_not_read_more_is_not_asked_again_soon() -> None:
+    world = three_namespaces()
+    async with gate(world, "shop") as server, following(server.url, "shop") as told:
+        await create_everywhere(world, told, known=1)
+        world.apply(pod("shop-later"))
+        await told.until(lambda: "shop-later" in told.pods())
+        events = "/api/v1/namespaces/shop/events"
+        await until_asked(told, server, events)
+        await asyncio.sleep(0.2)
+        assert server.asked.count(events) == 1
+        assert server.asked.index("/api/v1/namespaces/shop/pods") < server.asked.index(events)
+
+
+async def test_events_of_not_too_many_namespaces_are_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source, "HEARD_NAMESPACES", 1)
+    world = three_namespaces()
+    async with gate(world) as server, following(server.url, "shop", "search") as told:
+        await create_everywhere(world, told, known=2)
+        await until(lambda: server.answering == 3)
+        await asyncio.sleep(0.2)
+        assert server.answering == 3
+
+
 async def test_leaving_it_closes_its_connections() -> None:
     world = three_namespaces()
     async with gate(world) as server:
         async with following(server.url, "shop", "search") as told:
             await create_everywhere(world, told, known=2)
-            assert server.answering == 2
+            await until(lambda: server.answering == 4)  # Pods and Events, twice.
         await until(lambda: server.answering == 0)
+
+
+async def test_more_namespaces_can_be_followed_than_a_client_commonly_has_connections() -> None:
+    world = World()
+    names = [f"team-{number}" for number in range(120)]
+    for name in names:
+        world.apply(pod("cart-1", name))
+    async with gate(world) as there, following(there.url, *names) as told:
+        await told.until_watching(pods=len(names))
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_a_watch_that_is_back_after_a_long_list_is_told() -> None:
+    world = World()
+    for n in range(PAGE + 1):
+        world.apply(pod(f"cart-{n:04}"))
+    async with gate(world) as server, following(server.url) as told:
+        await told.until(lambda: told.link is Link.WATCHING)
+        server.failures = [(503, "ServiceUnavailable"), (410, "Expired")]
+        await server.close()
+        await told.until(lambda: told.link is Link.RECONNECTING)
+        await server.open()
+        await told.until(lambda: told.link is Link.WATCHING)
+        assert [event.kind for event in told.events] == [Kind.SOURCE_LOST, Kind.SOURCE_BACK]
+        links = [link.link for link in told.links]
+        assert links[-3:] == [Link.RECONNECTING, Link.LISTING, Link.WATCHING]

@@ -105,6 +105,7 @@ def test_a_snippet_finds_the_event_in_ev() -> None:
         reason="CrashLoopBackOff",
         message="back-off 10s",
         restarts=4,
+        seen=14,
     )
     assert event_data(voice(about, count=3, health=1 / 3)) == {
         "cluster": "test",
@@ -117,6 +118,7 @@ def test_a_snippet_finds_the_event_in_ev() -> None:
         "reason": "CrashLoopBackOff",
         "message": "back-off 10s",
         "restarts": 4,
+        "seen": 14,
         "count": 3,
         "health": 0.333,
         "at": 1.0,

@@ -113,6 +113,20 @@ class RestoreNode:
 
 
 @dataclass(frozen=True, slots=True)
+class StrainNode:
+    """A node has little memory left."""
+
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
+class RelieveNode:
+    """It has enough again."""
+
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
 class Stir:
     """From now on pods live fast and die young: `rate` changes a second, for ever, without controllers."""
 
@@ -132,6 +146,8 @@ Action = (
     | RunJob
     | LoseNode
     | RestoreNode
+    | StrainNode
+    | RelieveNode
     | Stir
 )
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 from random import Random
 from uuid import UUID
 
-from sonickube_tui.cluster.simulated import manifest
-from sonickube_tui.cluster.simulated.store import PODS, Json, Store
+from sonickube_tui.cluster.simulated import manifest, nodes
+from sonickube_tui.cluster.simulated.chronicle import Chronicle
+from sonickube_tui.cluster.simulated.store import NODES, PODS, Json, Store
 from sonickube_tui.cluster.simulated.timeline import Steps, Timeline
 
 BACK_OFF = (10, 300)
@@ -19,14 +20,15 @@ TOLERATION = 5.0
 
 
 class Node:
-    """A node, whether the control plane hears from it, and its pods by uid."""
+    """A node, whether the control plane hears from it, its pods by uid, and its JSON."""
 
-    def __init__(self, name: str, number: int) -> None:
+    def __init__(self, name: str, number: int, since: str) -> None:
         self.name = name
         self.ip = f"10.0.1.{number}"
         self.subnet = f"10.42.{number}"
         self.up = True
         self.pods: dict[str, Pod] = {}
+        self.manifest = nodes.new_node(name, self.ip, since)
 
 
 class Pod:
@@ -90,6 +92,7 @@ class Kubelet:
         self.random = random
         self.nodes = nodes
         self._store = store
+        self._chronicle = Chronicle(store)
         self._timeline = timeline
         self._epoch = epoch
 
@@ -100,6 +103,14 @@ class Kubelet:
     def write(self, pod: Pod) -> None:
         """Tell the API server of the pod's new state."""
         self._store.put(PODS, pod.manifest)
+
+    def write_node(self, node: Node) -> None:
+        """Tell the API server of the node's new state."""
+        self._store.put(NODES, node.manifest)
+
+    def say(self, pod: Pod, reason: str, message: str, type_: str = "Warning") -> None:
+        """Tell the API server of something about the pod, as an Event."""
+        self._chronicle.say(pod.manifest, reason, message, self.at(), type_)
 
     def remove(self, pod: Pod) -> None:
         """The pod is gone from the API server, its node and its workload."""
@@ -180,13 +191,13 @@ class Kubelet:
         image = pod.manifest["spec"]["containers"][0]["image"]
         for delay in _back_off():
             yield self._some(0.6, 1.0)
-            manifest.wait(
-                pod.manifest,
-                "ErrImagePull",
-                f'rpc error: code = NotFound desc = failed to pull and unpack image "{image}": not found',
-            )
+            why = f'rpc error: code = NotFound desc = failed to pull and unpack image "{image}": not found'
+            self.say(pod, "Failed", f'Failed to pull image "{image}": {why}')
+            self.say(pod, "Failed", "Error: ErrImagePull")
+            manifest.wait(pod.manifest, "ErrImagePull", why)
             self.write(pod)
             yield self._some(0.8, 1.2)
+            self.say(pod, "BackOff", f'Back-off pulling image "{image}"', "Normal")
             manifest.wait(pod.manifest, "ImagePullBackOff", f'Back-off pulling image "{image}"')
             self.write(pod)
             yield delay
@@ -200,6 +211,7 @@ class Kubelet:
             yield self._some(0.3, 0.5)
             if crash:
                 delay = next(delays)
+                self.say(pod, "BackOff", f"Back-off restarting failed container app in pod {pod.name}")
                 self.hold_back(pod, delay)
                 self.write(pod)
                 yield delay
@@ -225,6 +237,9 @@ class Kubelet:
 
     def be_unready(self, pod: Pod, seconds: float) -> Steps:
         """Its readiness probe fails for a while."""
+        for _ in range(manifest.FAILURES):
+            message = "Readiness probe failed: HTTP probe failed with statuscode: 503"
+            self.say(pod, "Unhealthy", message)
         manifest.set_ready(pod.manifest, False, self.at())
         self.write(pod)
         yield seconds
@@ -252,11 +267,23 @@ class Kubelet:
         self.write(pod)
         self.remove(pod)
 
-    # Nodes that are lost and found.
+    # Nodes that are short of memory, lost and found.
+
+    def strain(self, node: Node) -> None:
+        """The node has little memory left."""
+        nodes.strain(node.manifest, self.at())
+        self.write_node(node)
+
+    def relieve(self, node: Node) -> None:
+        """The node lacks nothing."""
+        nodes.relieve(node.manifest, self.at())
+        self.write_node(node)
 
     def lose(self, node: Node) -> None:
         """Nothing is heard from the node: its pods turn unready, and are deleted after `TOLERATION`."""
         node.up = False
+        nodes.silence(node.manifest, self.at())
+        self.write_node(node)
         for pod in node.pods.values():
             if not pod.finished:
                 self.lead(pod, self._be_lost(pod))
@@ -266,6 +293,7 @@ class Kubelet:
         if pod.ready:
             manifest.lose(pod.manifest, self.at())
             self.write(pod)
+            self.say(pod, "NodeNotReady", "Node is not ready")
         if pod.terminating or pod.home:
             return
         yield TOLERATION + self._some(0.0, 4.0)
@@ -277,6 +305,7 @@ class Kubelet:
     def restore(self, node: Node) -> None:
         """The node is heard again: it lets go of what was deleted meanwhile, and the rest is ready again."""
         node.up = True
+        self.relieve(node)
         for pod in node.pods.values():
             if not pod.finished:
                 self.lead(pod, self._be_found(pod))

@@ -7,6 +7,7 @@ Shapes and words are those of a real cluster's (1.20 to 1.31). The functions cha
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from uuid import NAMESPACE_DNS, uuid5
 
 import msgspec
 
@@ -14,6 +15,8 @@ from sonickube_tui.cluster.simulated.store import Json
 
 GRACE = 30
 """terminationGracePeriodSeconds."""
+FAILURES = 3
+"""Failed probes after which a container is not ready."""
 
 
 class Owner(msgspec.Struct, frozen=True):
@@ -47,7 +50,7 @@ def spec(image: str, *, restart_policy: str = "Always", service_account: str = "
                     "timeoutSeconds": 1,
                     "periodSeconds": 10,
                     "successThreshold": 1,
-                    "failureThreshold": 3,
+                    "failureThreshold": FAILURES,
                 },
                 "terminationMessagePath": "/dev/termination-log",
                 "terminationMessagePolicy": "File",
@@ -99,9 +102,14 @@ def new_pod(
     }
 
 
-def condition(pod: Json, kind: str) -> Json | None:
-    """The condition of that type."""
-    found: Json | None = next((c for c in pod["status"].get("conditions", ()) if c["type"] == kind), None)
+def named_uid(name: str) -> str:
+    """A UUID that takes nothing from the world's dice: a name has always the same."""
+    return str(uuid5(NAMESPACE_DNS, name))
+
+
+def condition(thing: Json, kind: str) -> Json | None:
+    """The condition of that type of a pod or node."""
+    found: Json | None = next((c for c in thing["status"].get("conditions", ()) if c["type"] == kind), None)
     return found
 
 
@@ -118,11 +126,11 @@ def container(pod: Json) -> Json | None:
     return found
 
 
-def set_condition(pod: Json, kind: str, status: bool, at: str, reason: str = "", message: str = "") -> None:
+def set_condition(thing: Json, kind: str, status: bool, at: str, reason: str = "", message: str = "") -> None:
     """Write a condition; its time moves only when its status does."""
-    conditions: list[Json] = pod["status"].setdefault("conditions", [])
+    conditions: list[Json] = thing["status"].setdefault("conditions", [])
     word = "True" if status else "False"
-    known = condition(pod, kind)
+    known = condition(thing, kind)
     since = known["lastTransitionTime"] if known and known["status"] == word else at
     written = {"type": kind, "status": word, "lastProbeTime": None, "lastTransitionTime": since}
     if reason:

@@ -13,6 +13,7 @@ from sonickube_tui.cluster.simulated.actions import (
     LoseNode,
     OutOfMemory,
     Pause,
+    RelieveNode,
     Replace,
     RestoreNode,
     RollBack,
@@ -21,6 +22,7 @@ from sonickube_tui.cluster.simulated.actions import (
     Scale,
     Scenario,
     Stir,
+    StrainNode,
     Unready,
     Workload,
 )
@@ -115,8 +117,10 @@ def _incident(random: Random) -> Iterator[Action]:
         yield RestoreNode(node)
         yield Pause(random.uniform(14, 18))
 
+        yield StrainNode(node)
         yield Unready(quiet, random.uniform(3, 5))
         yield Pause(random.uniform(6, 9))
+        yield RelieveNode(node)
         yield Rollout(random.choice((quiet, *STATEFUL)))
         yield Pause(random.uniform(18, 22))
         yield RunJob(JOB)

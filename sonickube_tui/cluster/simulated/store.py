@@ -38,6 +38,23 @@ PODS = Resource(
     "pods", "Pod", frozenset({"metadata.name", "metadata.namespace", "spec.nodeName", "status.phase"})
 )
 NAMESPACES = Resource("namespaces", "Namespace", frozenset({"metadata.name", "status.phase"}))
+NODES = Resource("nodes", "Node", frozenset({"metadata.name"}))
+EVENTS = Resource(
+    "events",
+    "Event",
+    frozenset(
+        {
+            "involvedObject.kind",
+            "involvedObject.name",
+            "involvedObject.namespace",
+            "involvedObject.uid",
+            "metadata.name",
+            "metadata.namespace",
+            "reason",
+            "type",
+        }
+    ),
+)
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
@@ -141,12 +158,6 @@ def at_version(entry: Entry, version: int) -> Entry:
 def _entry(resource: Resource, manifest: Json, version: int) -> Entry:
     metadata: Json = manifest["metadata"]
     namespace: str = metadata.get("namespace", "")
-    fields = {
-        "metadata.name": metadata["name"],
-        "metadata.namespace": namespace,
-        "spec.nodeName": manifest.get("spec", {}).get("nodeName", ""),
-        "status.phase": manifest.get("status", {}).get("phase", ""),
-    }
     complete = {
         "kind": resource.kind,
         "apiVersion": "v1",
@@ -156,6 +167,16 @@ def _entry(resource: Resource, manifest: Json, version: int) -> Entry:
     return Entry(
         key=(resource.plural, namespace, metadata["name"]),
         labels=dict(metadata.get("labels") or {}),
-        fields=fields,
+        fields={path: _field(manifest, path) for path in resource.fields},
         body=msgspec.json.encode(complete),
     )
+
+
+def _field(manifest: Json, path: str) -> str:
+    """What a field selector sees at a dotted path: the empty text where there is nothing."""
+    found: Any = manifest
+    for name in path.split("."):
+        found = found.get(name)
+        if not found:
+            return ""
+    return str(found)

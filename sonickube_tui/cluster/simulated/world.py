@@ -19,6 +19,8 @@ from sonickube_tui.cluster.simulated.timeline import Steps, Timeline
 
 EPOCH = 1_767_225_600.0
 """2026-01-01: when a world begins that is not told otherwise."""
+NODES_AGE = 500_000.0
+"""Seconds that the nodes have been there before."""
 
 
 class World:
@@ -35,7 +37,8 @@ class World:
         self._timeline = Timeline()
         self._random = Random(seed)
         self._epoch = epoch
-        self._nodes = {name: Node(name, number) for number, name in enumerate(NODES, start=1)}
+        since = stamp(epoch - NODES_AGE)
+        self._nodes = {name: Node(name, number, since) for number, name in enumerate(NODES, start=1)}
         self._kubelet = Kubelet(
             self.store, self._timeline, self._random, epoch, nodes=tuple(self._nodes.values())
         )
@@ -114,6 +117,8 @@ class World:
     # By a story.
 
     def _begin(self, scenario: Scenario) -> None:
+        for node in self._nodes.values():
+            self._kubelet.write_node(node)
         for workload in scenario.workloads:
             self._ensure_namespace(workload.namespace)
             app = self._apps[workload.path] = App(workload, self._kubelet)
@@ -151,6 +156,10 @@ class World:
                 self._kubelet.lose(self._nodes[node])
             case actions.RestoreNode(node):
                 self._kubelet.restore(self._nodes[node])
+            case actions.StrainNode(node):
+                self._kubelet.strain(self._nodes[node])
+            case actions.RelieveNode(node):
+                self._kubelet.relieve(self._nodes[node])
             case actions.Replace(workload):
                 if pod := self._pick(workload):
                     self._kubelet.lead(pod, self._kubelet.stop(pod))
