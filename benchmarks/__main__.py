@@ -2,65 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import statistics
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import engine, reload, terminal
-
-MANY = 10_000
-
-
-class Server:
-    """The child that plays API server and Sonic Pi."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self.process = process
-        assert process.stdout
-        api, self.sonic_pi_port = json.loads(process.stdout.readline())
-        self.api = f"http://127.0.0.1:{api}"
-
-    def measure(self, kind: str, events: int, onsets_per_second: float = 10.0) -> dict[str, float]:
-        """Run one of the measured processes to its end."""
-        sonic_pi = f"127.0.0.1:{self.sonic_pi_port}"
-        command = [sys.executable, "-m", "benchmarks.listeners", kind, self.api, sonic_pi]
-        done = subprocess.run(
-            [*command, str(events), str(onsets_per_second)],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        if done.returncode:
-            raise RuntimeError(done.stderr)
-        figures: dict[str, float] = json.loads(done.stderr.splitlines()[-1])
-        return figures
-
-    def latencies(self) -> list[float]:
-        """Milliseconds from watch line to datagram, of every voice; ends the server."""
-        out, _ = self.process.communicate()
-        return sorted(1000 * seconds for seconds in json.loads(out))
-
-
-@contextmanager
-def server(pods: int, changes: int, rate: float = 0.0) -> Iterator[Server]:
-    """Start the child, and end it."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.apiserver", str(pods), str(changes), str(rate)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        yield Server(process)
-    finally:
-        process.kill()
-        process.wait()
+from benchmarks import engine, reload, rivals, scale, sustained, terminal
+from benchmarks.child import server
 
 
 def percentile(values: list[float], percent: float) -> float:
@@ -95,15 +43,12 @@ def main() -> None:
             "",
         )
 
-    with server(MANY, 1) as large:
-        memory = large.measure("headless", 1)
-    table.add_row(
-        f"memory with {memory['listed']:,.0f} pods of 10 kB listed",
-        f"{memory['rss']:.0f} MB, peak {memory['peak']:.0f} MB",
-        "",
-        "",
-        "< 150 MB",
-    )
+    for row in sustained.rows():
+        table.add_row(*row)
+    for row in scale.rows():
+        table.add_row(*row)
+    for row in rivals.rows():
+        table.add_row(*row)
 
     paints = [(terminal.first_paint(), terminal.import_textual()) for _ in range(7)]
     paint, textual = (statistics.median(times) for times in zip(*paints, strict=True))

@@ -21,6 +21,9 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 
 NAMESPACES = 10
 
+SETTLE = 0.5
+"""Seconds between a list and the first watch line."""
+
 
 def make_container(name: str) -> dict[str, Any]:
     """A container as production has them: environment, probes, mounts, resources."""
@@ -151,10 +154,14 @@ def make_pod(number: int, version: int, ready: bool) -> dict[str, Any]:
 
 
 class Server:
-    """Lists `pods` pods, then sends `changes` watch lines at `rate` a second (0: as fast as can be)."""
+    """Lists `pods` pods, then sends `changes` watch lines at `rate` a second (0: as fast as can be).
 
-    def __init__(self, pods: int, changes: int, rate: float) -> None:
-        self.pods, self.changes, self.rate = pods, changes, rate
+    With `streams` it lists them in a watch as well (sendInitialEvents), as a server with WatchList.
+    """
+
+    def __init__(self, pods: int, changes: int, rate: float, *, streams: bool = False) -> None:
+        self.pods, self.changes, self.rate, self.streams = pods, changes, rate, streams
+        self.listed = asyncio.Event()
         self.written: dict[str, float] = {}
         self.latencies: list[float] = []
         encode = json.JSONEncoder(separators=(",", ":")).encode
@@ -176,6 +183,8 @@ class Server:
         meta: dict[str, Any] = {"resourceVersion": str(self.pods)}
         if last < self.pods:
             meta |= {"continue": str(last), "remainingItemCount": self.pods - last}
+        else:
+            self.listed.set()
         text = f'{{"kind":"PodList","apiVersion":"v1","metadata":{json.dumps(meta)},"items":['
         return web.Response(
             text=text + ",".join(self.items[first:last]) + "]}", content_type="application/json"
@@ -183,8 +192,22 @@ class Server:
 
     async def watch(self, request: web.Request) -> web.StreamResponse:
         """The prepared lines, then nothing more on an open stream."""
+        initial = "sendInitialEvents" in request.query
+        if initial and not self.streams:
+            status = {"kind": "Status", "code": 422, "reason": "Invalid", "message": "unknown"}
+            return web.json_response(status, status=422)
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
         await response.prepare(request)
+        if initial:
+            for item in self.items:
+                await response.write(b'{"type":"ADDED","object":%s}\n' % item.encode())
+            meta = {"resourceVersion": str(self.pods), "annotations": {"k8s.io/initial-events-end": "true"}}
+            mark = {"type": "BOOKMARK", "object": {"kind": "Pod", "apiVersion": "v1", "metadata": meta}}
+            await response.write(json.dumps(mark).encode() + b"\n")
+        elif "allowWatchBookmarks" in request.query:
+            # Who lists and watches at once is to list first, so that either can be measured.
+            await self.listed.wait()
+        await asyncio.sleep(SETTLE)
         began = time.monotonic()
         for number, line in enumerate(self.lines):
             if self.rate:
@@ -223,9 +246,9 @@ class Server:
         reply.sendto(message.build().dgram, (where[1], int(where[2])))
 
 
-async def serve(pods: int, changes: int, rate: float) -> None:
+async def serve(pods: int, changes: int, rate: float, streams: bool) -> None:
     """Print the two ports, serve until stdin closes, print the latencies."""
-    server = Server(pods, changes, rate)
+    server = Server(pods, changes, rate, streams=streams)
     loop = asyncio.get_running_loop()
 
     class Sink(asyncio.DatagramProtocol):
@@ -249,4 +272,4 @@ async def serve(pods: int, changes: int, rate: float) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])))
+    asyncio.run(serve(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), sys.argv[4] == "stream"))

@@ -11,7 +11,9 @@ from collections.abc import AsyncIterator
 from itertools import islice
 from pathlib import Path
 
-from sonickube_tui.event import Connection, Item, Link
+import psutil
+
+from sonickube_tui.event import Connection, Event, Item, Link
 
 
 def resident() -> tuple[float, float]:
@@ -21,7 +23,12 @@ def resident() -> tuple[float, float]:
 
 
 async def headless(api: str, sonic_pi: str, events: int, onsets_per_second: float) -> dict[str, float]:
-    """The whole headless path, from watch to stdout and Sonic Pi, until `events` are in."""
+    """The whole headless path, from watch to stdout and Sonic Pi, until `events` are in.
+
+    Of the first list: `listed` pods in `list` seconds, at `start` seconds after the process began, in `rss`
+    and at most `peak` MB. The events took `seconds` from the first to the last, and `events_cpu`; `list_cpu`
+    and `start_cpu` are the CPU seconds of the others.
+    """
     from sonickube_tui import headless as without_screen
     from sonickube_tui.assemble import theme_folders
     from sonickube_tui.cluster.connect import Api, plain
@@ -46,15 +53,23 @@ async def headless(api: str, sonic_pi: str, events: int, onsets_per_second: floa
         return plain(api, "benchmark")
 
     async def source() -> AsyncIterator[Item]:
-        first = 0.0
+        first = heard = heard_cpu = 0.0
+        began, began_cpu = time.perf_counter(), time.process_time()
         async for item in follow(connect):
             yield item
+            if isinstance(item, Event) and not heard:
+                heard, heard_cpu = time.perf_counter(), time.process_time()
             if isinstance(item, Connection) and item.link is Link.WATCHING and not first:
                 first = time.perf_counter()
                 result["listed"] = item.pods
+                result["list"] = first - began
+                result["start"] = time.time() - psutil.Process().create_time()
+                result["start_cpu"] = time.process_time()
+                result["list_cpu"] = result["start_cpu"] - began_cpu
                 result["rss"], result["peak"] = resident()
-            if conductor.events >= events and first:
-                result["seconds"] = time.perf_counter() - first
+            if conductor.events >= events:
+                result["seconds"] = time.perf_counter() - heard
+                result["events_cpu"] = time.process_time() - heard_cpu
                 await asyncio.sleep(0.2)
                 return
 
