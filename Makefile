@@ -16,6 +16,7 @@ help:
 	@echo "make clean    remove what these made"
 
 demo: $(VENV)/.app
+	@$(BIN)/sonickube sound status >/dev/null || $(BIN)/sonickube sound install || true
 	@if [ -t 0 ] && [ -t 1 ]; then exec $(BIN)/sonickube demo; else exec $(BIN)/sonickube demo --headless --for 20; fi
 
 setup: $(VENV)/.dev
@@ -33,6 +34,7 @@ quick: $(VENV)/.dev
 
 test: $(VENV)/.dev
 	tests/real-parts
+	@$(BIN)/sonickube sound status >/dev/null || $(BIN)/sonickube sound install || true
 	$(BIN)/pytest -q -m "not real" -n 4
 	$(BIN)/pytest -m "real and not soak"
 
@@ -58,7 +60,7 @@ $(VENV)/.python:
 	@touch $@
 
 $(VENV)/.app: $(VENV)/.python pyproject.toml
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[sound]'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.app

@@ -6,8 +6,10 @@ import asyncio
 import gc
 import os
 import sys
-from collections.abc import AsyncIterator, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 
@@ -15,6 +17,9 @@ from sonickube_tui.conductor import Conductor
 from sonickube_tui.engine.address import parse_address
 from sonickube_tui.engine.base import Engine, Silence
 from sonickube_tui.engine.boot import Installation, installations
+from sonickube_tui.engine.builtin.engine import BuiltIn
+from sonickube_tui.engine.builtin.parts import missing
+from sonickube_tui.engine.fallback import Fallback
 from sonickube_tui.engine.sonic_pi import SonicPi, Ways
 from sonickube_tui.errors import UserError
 from sonickube_tui.event import Connection, Item
@@ -22,6 +27,8 @@ from sonickube_tui.music.merging import Merger
 from sonickube_tui.music.mixer import Mixer
 from sonickube_tui.music.snippets import Library
 from sonickube_tui.music.theme import load_theme
+from sonickube_tui.recording import Deck
+from sonickube_tui.session.recorder import Limits
 from sonickube_tui.settings import Settings, config_folder, shipped, state_folder
 from sonickube_tui.state import load_mix, mix_file, save_mix
 
@@ -33,32 +40,49 @@ def theme_folders() -> list[Path]:
     return [shipped("themes"), config_folder() / "themes"]
 
 
-async def cluster(settings: Settings) -> Stream:
-    """A real cluster, from the first event on until the user has enough."""
-    await _import_unseen("sonickube_tui.cluster.source")
-    from sonickube_tui.cluster.connect import connect
+async def clusters(settings: Settings) -> Stream:
+    """A real cluster or several, from the first event on until the user has enough.
+
+    Raises UserError for a bad pattern and for contexts that are not there, and as the source does.
+    """
+    await _import_unseen("sonickube_tui.cluster.several")
+    from sonickube_tui.cluster.connect import connect, contexts
+    from sonickube_tui.cluster.patterns import parse
+    from sonickube_tui.cluster.several import together
     from sonickube_tui.cluster.source import follow
 
-    async for item in follow(
-        lambda: connect(settings.kubeconfig, settings.context), settings.namespaces, settings.selector
-    ):
+    def one(context: str | None) -> Stream:
+        return follow(partial(connect, settings.kubeconfig, context), settings.namespaces, settings.selector)
+
+    names = settings.contexts
+    if len(names) > 1:
+        # What is wrong with all of them is told once, and before any of them is asked.
+        parse(settings.namespaces)
+        contexts(settings.kubeconfig).check(*names)
+        stream = together({name: partial(one, name) for name in names})
+    else:
+        stream = one(next(iter(names), None))
+    async for item in stream:
         yield item
 
 
 async def kubectl(settings: Settings, stdin: int) -> Stream:
     """What `kubectl get pods -w -o json` writes to a file descriptor; its context's name is the cluster's.
 
-    Raises UserError for a selector, which only kubectl can follow, and as the stream does.
+    Raises UserError for a selector, which only kubectl can follow, for several contexts, and as the stream
+    does.
     """
     from sonickube_tui.cluster.patterns import parse
 
+    if len(settings.contexts) > 1:
+        raise UserError("with --stdin there is one cluster: name it with one --context")
     if settings.selector:
         raise UserError("with --stdin kubectl chooses the pods: give -l to kubectl")
     wanted = parse(settings.namespaces)
     await _import_unseen("sonickube_tui.cluster.kubectl")
     from sonickube_tui.cluster.kubectl import follow
 
-    async for item in follow(stdin, settings.context or "kubectl", wanted):
+    async for item in follow(stdin, next(iter(settings.contexts), "kubectl"), wanted):
         yield item
 
 
@@ -107,49 +131,85 @@ async def _import_unseen(*modules: str) -> None:
     gc.freeze()
 
 
-def play(settings: Settings, stream: Stream, *, headless: bool, seconds: float | None) -> None:
+def play(
+    settings: Settings,
+    stream: Stream,
+    *,
+    headless: bool,
+    seconds: float | None,
+    clusters: Sequence[str] = (),
+    record: Path | None = None,
+    quiet: bool = False,
+) -> None:
     """Open the console on a stream of events, or print them, until the user or the time ends it.
 
+    The mix is the one kept for the `clusters`, or else for the one that the stream tells of. `record` is the
+    file that all is recorded in from the beginning; `quiet` prints no events.
     Raises UserError for all that the user can mend.
     """
+    demand_terminal(headless=headless)
+    conductor = conductor_for(settings)
+    limits = Limits(settings.record_limit_mb, settings.record_parts)
+    deck = Deck(conductor, state_folder() / "sessions", limits=limits, redact=settings.record_redacted)
+    source = _with_its_mix(conductor, deck.through(stream), clusters)
+    if record:
+        deck.start(record)
+    try:
+        if headless:
+            from sonickube_tui import headless as without_screen
+
+            asyncio.run(without_screen.run(conductor, source, seconds, quiet=quiet))
+        else:
+            from sonickube_tui.ui import app
+
+            app.run(
+                conductor,
+                source,
+                save_to=conductor.library.folders[-1],
+                keep_mix=lambda: save_mix(mix_file(clusters or conductor.connections), conductor.mixer),
+                light=settings.light,
+                seconds=seconds,
+                deck=deck,
+            )
+    finally:
+        if told := deck.stop():
+            print(f"sonickube: {told}", file=sys.stderr)
+
+
+def demand_terminal(*, headless: bool) -> None:
+    """Raises UserError when the console is to be opened and there is no terminal for it."""
     if not headless and not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         raise UserError("the console needs a terminal; without one, use --headless")
+
+
+def conductor_for(settings: Settings, clock: Callable[[], float] = time.monotonic) -> Conductor:
+    """The conductor that the settings ask for; health heals by the seconds of the `clock`.
+
+    Raises UserError for theme, snippets and engine.
+    """
     folders = snippet_folders(settings)
     theme = load_theme(settings.theme, theme_folders())
     with suppress(OSError):  # Without it, saving says why; a folder that is there can be watched.
         folders[-1].mkdir(parents=True, exist_ok=True)
-    conductor = Conductor(
+    return Conductor(
         theme=theme,
         library=Library(folders),
         engine=engine(settings),
         mixer=Mixer(dim_db=settings.dim_db),
         merger=Merger(settings.onsets_per_second, theme.window),
         voices=settings.voices,
+        clock=clock,
     )
-    source = _with_its_mix(conductor, stream)
-    if headless:
-        from sonickube_tui import headless as without_screen
-
-        asyncio.run(without_screen.run(conductor, source, seconds))
-    else:
-        from sonickube_tui.ui import app
-
-        app.run(
-            conductor,
-            source,
-            save_to=folders[-1],
-            keep_mix=lambda: save_mix(mix_file(conductor.connection.cluster), conductor.mixer),
-            light=settings.light,
-            seconds=seconds,
-        )
 
 
-async def _with_its_mix(conductor: Conductor, stream: Stream) -> Stream:
-    """The stream; when it has told which cluster it is, the mix kept for that cluster is set up."""
+async def _with_its_mix(conductor: Conductor, stream: Stream, clusters: Sequence[str]) -> Stream:
+    """The stream; when it has told which cluster it is, the mix kept for that cluster or for all `clusters`
+    is set up.
+    """
     known = False
     async for item in stream:
         if isinstance(item, Connection) and not known:
-            conductor.mixer = load_mix(mix_file(item.cluster), conductor.mixer.dim_db)
+            conductor.mixer = load_mix(mix_file(clusters or (item.cluster,)), conductor.mixer.dim_db)
             known = True
         yield item
 
@@ -180,7 +240,11 @@ def engine(settings: Settings, *, required: bool = False) -> Engine:
             f"Sonic Pi at {named} is another machine: snippets are code that runs there with all rights of "
             "its user, and anyone on the way can change them; if that is meant, add --allow-remote"
         )
-    return SonicPi(
+    if settings.engine == "builtin":
+        if lack := missing():
+            raise UserError("; ".join(lack))
+        return BuiltIn(settings.audio)
+    sonic_pi = SonicPi(
         Ways(
             named=named,
             running=settings.engine in ("auto", "sonic-pi"),
@@ -191,6 +255,9 @@ def engine(settings: Settings, *, required: bool = False) -> Engine:
             required=required or settings.engine in ("sonic-pi", "boot"),
         )
     )
+    if settings.engine == "auto" and not named and not required:
+        return Fallback(sonic_pi, BuiltIn(settings.audio))
+    return sonic_pi
 
 
 def _installed(settings: Settings) -> Sequence[Installation]:

@@ -4,16 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from sonickube_tui import __version__
 from sonickube_tui.errors import UserError
 
+if TYPE_CHECKING:
+    from sonickube_tui.assemble import Stream
+    from sonickube_tui.settings import Settings
+
 
 class _Group(click.Group):
     """`sonickube` alone, or with flags only, is `sonickube watch`; a UserError is one line and exit 2."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), *_LATER])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if later := _LATER.get(cmd_name):
+            return later()
+        return super().get_command(ctx, cmd_name)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         own = {name for parameter in self.get_params(ctx) for name in parameter.opts}
@@ -29,6 +41,29 @@ class _Group(click.Group):
             ctx.exit(2)
 
 
+def _session() -> click.Command:
+    from sonickube_tui.cluster.again import Again
+    from sonickube_tui.session.commands import group
+
+    return group(Again)
+
+
+def _bounce() -> click.Command:
+    from sonickube_tui.cli_sound import bounce
+
+    return bounce
+
+
+def _sound() -> click.Command:
+    from sonickube_tui.cli_sound import sound
+
+    return sound
+
+
+_LATER = {"bounce": _bounce, "session": _session, "sound": _sound}
+"""Commands of other files, which are read when they are needed."""
+
+
 def _flags(*flags: Callable[[Any], Any]) -> Callable[[Any], Any]:
     def add(command: Any) -> Any:
         for flag in reversed(flags):
@@ -39,11 +74,18 @@ def _flags(*flags: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 _cluster_flags = _flags(
-    click.option("--context", metavar="NAME", help="Context of the kubeconfig. Default: its current one."),
+    click.option(
+        "--context",
+        "contexts",
+        multiple=True,
+        metavar="NAME",
+        help="Context of the kubeconfig; may be given more than once: channels are then CLUSTER/NAMESPACE. "
+        "Default: its current one.",
+    ),
     click.option("--kubeconfig", metavar="FILE", help="Default: $KUBECONFIG, then ~/.kube/config."),
 )
 
-_settings_flags = _flags(
+_pod_flags = _flags(
     click.option(
         "-n",
         "--namespace",
@@ -54,6 +96,9 @@ _settings_flags = _flags(
         "once. Default: all that you may list.",
     ),
     click.option("-l", "--selector", metavar="LABELS", help="Follow only pods with these labels: app=cart"),
+)
+
+_settings_flags = _flags(
     click.option("--theme", metavar="NAME", help="How the cluster looks and sounds; see: sonickube themes"),
     click.option("--snippets", metavar="DIR", help="A folder of .rb snippets that come before the theme's."),
     click.option(
@@ -63,15 +108,16 @@ _settings_flags = _flags(
     ),
     click.option(
         "--engine",
-        type=click.Choice(["auto", "sonic-pi", "boot", "bridge", "silent"]),
-        help="auto: a Sonic Pi that runs, or else one that is installed; sonic-pi: end when none runs; "
-        "boot: start one; bridge: through five lines pasted into Sonic Pi; silent: no sound.",
+        type=click.Choice(["auto", "sonic-pi", "boot", "bridge", "builtin", "silent"]),
+        help="auto: a Sonic Pi that runs, or else one that is installed, or else the built-in player; "
+        "sonic-pi: end when none runs; boot: start one; bridge: through five lines pasted into Sonic Pi; "
+        "builtin: without Sonic Pi; silent: no sound.",
     ),
     click.option("--sonic-pi-app", metavar="DIR", help="Where Sonic Pi is installed, to start it."),
     click.option(
         "--audio",
         type=click.Choice(["auto", "dummy"]),
-        help="dummy: start Sonic Pi without sound hardware (jack's dummy driver).",
+        help="dummy: play on no sound hardware, whoever plays.",
     ),
     click.option(
         "--allow-remote",
@@ -84,15 +130,40 @@ _settings_flags = _flags(
     ),
 )
 
+_time_flag = click.option(
+    "--for",
+    "seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="End after so many seconds.",
+)
+
+_headless_flag = click.option(
+    "--headless", is_flag=True, help="No screen: a JSON object for each event on stdout."
+)
+
+_redact_flag = click.option(
+    "--redact",
+    "record_redacted",
+    is_flag=True,
+    default=None,
+    help="Record aliases in place of names, and no messages.",
+)
+
 _play_flags = _flags(
-    click.option("--headless", is_flag=True, help="No screen: a JSON object for each event on stdout."),
+    _headless_flag,
+    _time_flag,
     click.option(
-        "--for",
-        "seconds",
-        type=click.FloatRange(min=0, min_open=True),
-        metavar="SECONDS",
-        help="End after so many seconds.",
+        "--record",
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE",
+        help="Record the session in a new file, compressed when its name ends in .gz or .zst.",
     ),
+    _redact_flag,
+)
+
+_stdin_flag = click.option(
+    "--stdin", is_flag=True, help="Follow what kubectl get pods -w -o json writes, not a cluster."
 )
 
 
@@ -107,7 +178,11 @@ def cli() -> None:
     sonickube -n shop -n payments          two of its namespaces
     sonickube -n 'team-*' -n '!team-test'  those that match a pattern, but one
     sonickube --context prod --theme zen   another cluster, as a garden
+    sonickube --context eu --context us    two clusters at once
     sonickube demo                         a simulated cluster; needs nothing
+    sonickube --record prod.jsonl.gz       the same, recorded as it goes
+    sonickube replay prod.jsonl.gz         heard and seen again
+    sonickube bounce prod.jsonl.gz a.flac  the same as a sound file
     sonickube doctor                       what is missing, and what to do about it
     sonickube --headless | jq .kind        one JSON object for each event
 
@@ -117,11 +192,19 @@ def cli() -> None:
 
 @cli.command()
 @_cluster_flags
+@_pod_flags
 @_settings_flags
 @_play_flags
-@click.option("--stdin", is_flag=True, help="Follow what kubectl get pods -w -o json writes, not a cluster.")
+@_stdin_flag
 @click.help_option("-h", "--help")
-def watch(seconds: float | None, headless: bool, stdin: bool, config: Path | None, **flags: Any) -> None:
+def watch(
+    seconds: float | None,
+    headless: bool,
+    stdin: bool,
+    record: Path | None,
+    config: Path | None,
+    **flags: Any,
+) -> None:
     """Open the console on a cluster; sonickube alone does the same.
 
     \b
@@ -132,11 +215,113 @@ def watch(seconds: float | None, headless: bool, stdin: bool, config: Path | Non
     from sonickube_tui import assemble, settings
 
     chosen = settings.load(flags, config)
+    source = _watched(chosen, stdin=stdin, headless=headless)
+    assemble.play(chosen, source, headless=headless, seconds=seconds, clusters=chosen.contexts, record=record)
+
+
+def _watched(chosen: Settings, *, stdin: bool, headless: bool) -> Stream:
+    from sonickube_tui import assemble
+
     if stdin:
-        source = assemble.kubectl(chosen, assemble.piped(headless=headless))
+        return assemble.kubectl(chosen, assemble.piped(headless=headless))
+    return assemble.clusters(chosen)
+
+
+@cli.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@_cluster_flags
+@_pod_flags
+@_settings_flags
+@_time_flag
+@_redact_flag
+@_stdin_flag
+@click.help_option("-h", "--help")
+def record(file: Path, seconds: float | None, stdin: bool, config: Path | None, **flags: Any) -> None:
+    """Record a cluster in FILE without a screen and without sound, as a service does.
+
+    What it has to say goes to stderr, and SIGTERM ends it cleanly. With --engine it is heard, too.
+
+    \b
+    sonickube record prod.jsonl.gz --context prod
+    sonickube record prod.jsonl.zst --redact --for 3600
+    """
+    from sonickube_tui import assemble, settings
+
+    chosen = settings.load(flags | {"engine": flags["engine"] or "silent"}, config)
+    source = _watched(chosen, stdin=stdin, headless=True)
+    assemble.play(
+        chosen,
+        source,
+        headless=True,
+        seconds=seconds,
+        clusters=chosen.contexts,
+        record=file,
+        quiet=True,
+    )
+
+
+@cli.command()
+@click.argument(
+    "files", type=click.Path(path_type=Path, allow_dash=True), metavar="FILE...", nargs=-1, required=True
+)
+@click.option("--from", "start", metavar="WHEN", default="", help="Begin there: 12:03:10, 5m20s or 80%.")
+@click.option(
+    "--speed", type=click.FloatRange(0.1, 100), metavar="TIMES", default=1.0, help="0.1 to 100. Default: 1."
+)
+@click.option("--loop", metavar="WHEN-WHEN", default="", help="Repeat a part: 12:03-12:05 or 5m-6m30s.")
+@click.option("--derive", is_flag=True, help="Tell the events anew, by what was recorded of the pods.")
+@click.option("--own-mix", is_flag=True, help="Your mix of that cluster in place of the recorded one.")
+@click.option(
+    "--its-snippets",
+    is_flag=True,
+    help="Play the recorded snippets. They are code of whoever recorded them, with all your rights.",
+)
+@click.option("--check", is_flag=True, help="Play nothing: say what would be played, and how often.")
+@_settings_flags
+@_headless_flag
+@_time_flag
+@click.help_option("-h", "--help")
+def replay(
+    files: tuple[Path, ...],
+    headless: bool,
+    seconds: float | None,
+    check: bool,
+    config: Path | None,
+    start: str,
+    speed: float,
+    loop: str,
+    derive: bool,
+    own_mix: bool,
+    its_snippets: bool,
+    **flags: Any,
+) -> None:
+    """Hear and see recorded sessions again; several files become one, and - is stdin.
+
+    FILE is a recording, also one that still grows, or what kubectl get pods -w -o json wrote. It is heard in
+    the theme of its recording, --theme says otherwise, and with the snippets that are installed here.
+
+    \b
+    sonickube replay prod.jsonl.gz --from 12:03:10 --speed 10
+    sonickube replay eu.jsonl.gz us.jsonl.gz --theme zen
+    sonickube replay prod.jsonl.gz --check
+    """
+    from sonickube_tui import playback, settings
+    from sonickube_tui.session.commands import describe_check
+
+    wishes = playback.Wishes(
+        start=start,
+        loop=loop,
+        speed=speed,
+        its_theme=flags["theme"] is None,
+        own_mix=own_mix,
+        its_snippets=its_snippets,
+        derive=derive,
+    )
+    chosen = settings.load(flags, config)
+    if check:
+        click.echo("\n".join(describe_check(playback.would_play(files, chosen, wishes))))
     else:
-        source = assemble.cluster(chosen)
-    assemble.play(chosen, source, headless=headless, seconds=seconds)
+        playback.play(files, chosen, wishes, headless=headless, seconds=seconds)
 
 
 @cli.command()
@@ -148,11 +333,18 @@ def watch(seconds: float | None, headless: bool, stdin: bool, config: Path | Non
     help="calm, rollout, incident, storm.",
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed tells the same story.")
+@_pod_flags
 @_settings_flags
 @_play_flags
 @click.help_option("-h", "--help")
 def demo(
-    scenario: str, seed: int, seconds: float | None, headless: bool, config: Path | None, **flags: Any
+    scenario: str,
+    seed: int,
+    seconds: float | None,
+    headless: bool,
+    record: Path | None,
+    config: Path | None,
+    **flags: Any,
 ) -> None:
     """Open the console on a simulated cluster: no kubeconfig needed.
 
@@ -166,11 +358,13 @@ def demo(
     if scenario not in SCENARIOS:
         raise UserError(f"no scenario called {scenario!r}; there are: {', '.join(SCENARIOS)}")
     chosen = settings.load(flags, config)
-    assemble.play(chosen, assemble.simulation(chosen, scenario, seed), headless=headless, seconds=seconds)
+    source = assemble.simulation(chosen, scenario, seed)
+    assemble.play(chosen, source, headless=headless, seconds=seconds, record=record)
 
 
 @cli.command()
 @_cluster_flags
+@_pod_flags
 @_settings_flags
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, for scripts.")
 @click.help_option("-h", "--help")

@@ -6,7 +6,7 @@ import asyncio
 import statistics
 import time
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import suppress
 
 import msgspec
@@ -24,7 +24,7 @@ from sonickube_tui.engine.base import (
     Status,
 )
 from sonickube_tui.entry import Entry, Fate, Heard, Listener, Notice
-from sonickube_tui.event import Connection, Event, Item, Link, Severity
+from sonickube_tui.event import Connection, Event, Item, Severity
 from sonickube_tui.music.health import Health
 from sonickube_tui.music.merging import Batch, Merger
 from sonickube_tui.music.mixer import Mixer
@@ -67,14 +67,18 @@ class Conductor:
         merger: Merger | None = None,
         voices: int = VOICES,
         listener: Listener | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.theme = theme
         self.library = library
         self.engine = engine
         self.mixer = Mixer() if mixer is None else mixer
         self.health = Health()
+        self.clock = clock
+        """The seconds by which health heals: a session that is replayed has its own."""
         self.listener = listener or Listener()
-        self.connection = Connection(at=0.0, cluster="", link=Link.CONNECTING)
+        self.connections: dict[str, Connection] = {}
+        """How the source stands with each cluster, by the cluster's name."""
         self.events = 0
         self.fates: Counter[Fate] = Counter()
         self.heard: Counter[Heard] = Counter()
@@ -111,11 +115,11 @@ class Conductor:
 
     def cluster_health(self) -> float:
         """The cluster's health now, 0 to 1."""
-        return self.health.of_cluster(time.monotonic())
+        return self.health.of_cluster(self.clock())
 
     def channel_health(self, channel: str) -> float:
         """A channel's health now, 0 to 1."""
-        return self.health.of(time.monotonic(), channel)
+        return self.health.of(self.clock(), channel)
 
     async def run(self, source: AsyncIterator[Item]) -> None:
         """Play a source to its end. Raises what the source raises."""
@@ -148,7 +152,7 @@ class Conductor:
             if isinstance(item, Event):
                 self.take(item)
             elif isinstance(item, Connection):
-                self.connection = item
+                self.connections[item.cluster] = item
                 self.listener.connection(item)
         with suppress(TimeoutError):
             async with asyncio.timeout(RING_OUT):
@@ -158,7 +162,7 @@ class Conductor:
     def take(self, event: Event) -> None:
         """Bring one event in; its fate follows at once, or when its turn comes."""
         self.events += 1
-        self.health.feed(time.monotonic(), event)
+        self.health.feed(self.clock(), event)
         entry = Entry(seq=self.events, event=event)
         snippet = self.library.pick(self.theme, event.kind)
         if snippet is None:
@@ -191,6 +195,20 @@ class Conductor:
             if channel is None or sounding.entry.event.channel == channel
         )
         self._give_up(self._merger.drain(channel), "stopped")
+
+    def restore(self, health: Health, before: Iterable[Event] = ()) -> None:
+        """Go on at another moment of a session, where the channels were as well as `health` says.
+
+        What happened right `before` is told without its sound.
+        """
+        self.stop_sound()
+        self.health = health
+        self.listener.restored(self.events + 1)
+        for event in before:
+            self.events += 1
+            snippet = self.library.pick(self.theme, event.kind)
+            name = snippet.name if snippet else ""
+            self.listener.entry(Entry(seq=self.events, event=event, fate=Fate.PAST, snippet=name))
 
     def _stop(self, soundings: Iterable[_Sounding]) -> None:
         stopping = [sounding for sounding in soundings if not sounding.stopped]

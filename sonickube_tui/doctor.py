@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
@@ -24,6 +23,7 @@ from rich.text import Text
 from sonickube_tui.engine.address import Address, parse_address
 from sonickube_tui.engine.base import Done, Ended, Engine, Failed, Report, Started, Status
 from sonickube_tui.engine.boot import installations
+from sonickube_tui.engine.builtin.parts import missing
 from sonickube_tui.engine.discovery import Candidate, candidates
 from sonickube_tui.engine.sonic_pi import BOOT_TIMEOUT, REPORT_TIMEOUT, SonicPi, Ways
 from sonickube_tui.errors import UserError
@@ -35,6 +35,7 @@ from sonickube_tui.settings import Settings
 
 if TYPE_CHECKING:
     from sonickube_tui.cluster.connect import Api
+    from sonickube_tui.cluster.permissions import Permissions
 
 ANSWER_LIMIT = 10.0
 """Seconds for all that the cluster is asked, and to find a Sonic Pi that runs."""
@@ -98,11 +99,26 @@ async def examine(settings: Settings, make_engine: Callable[[], Engine]) -> list
     named = parse_address(settings.sonic_pi) if settings.sonic_pi else None
     if settings.engine == "silent":
         says = "skipped, like all that is about Sonic Pi: the engine setting is silent"
-        return [*await _cluster(settings), Check("test sound", State.WARNING, says)]
+        return [*await _clusters(settings), Check("test sound", State.WARNING, says)]
+    if settings.engine == "builtin":
+        cluster, sound = await asyncio.gather(_clusters(settings), _test_sound(settings, make_engine))
+        return [*cluster, _built_in(), sound]
     cluster, found, sound = await asyncio.gather(
-        _cluster(settings), _found(settings, named), _test_sound(settings, make_engine)
+        _clusters(settings), _found(settings, named), _test_sound(settings, make_engine)
     )
-    return [*cluster, *found, _installed(settings), sound]
+    built_in = _built_in()
+    instead = settings.engine == "auto" and not named and built_in.state is State.OK
+    if sound.state is State.FAILED and instead:
+        sound = msgspec.structs.replace(
+            sound, state=State.WARNING, advice="the built-in player plays instead"
+        )
+    return [*cluster, *found, _installed(settings), built_in, sound]
+
+
+def _built_in() -> Check:
+    if lack := missing():
+        return Check("player", State.WARNING, f"the built-in one is not ready: {'; '.join(lack)}")
+    return Check("player", State.OK, "the parts of the built-in one are installed")
 
 
 def _told(name: str, line: object, state: State = State.FAILED) -> Check:
@@ -118,40 +134,61 @@ class _Version(msgspec.Struct, rename="camel"):
     git_version: str
 
 
-class _Verdict(msgspec.Struct):
-    allowed: bool = False
+async def _clusters(settings: Settings) -> list[Check]:
+    """All contexts at once: told check by check, and what is the same of all is said once."""
+    contexts = settings.contexts
+    if len(contexts) < 2:
+        return (await _cluster(settings, next(iter(contexts), None)))[0]
+    looked_at = await asyncio.gather(*(_cluster(settings, context) for context in contexts))
+    found: list[Check] = []
+    for row in zip(*(checks for checks, _ in looked_at), strict=True):
+        if len(set(row)) == 1:
+            found.append(row[0])
+            continue
+        for context, check in zip(contexts, row, strict=True):
+            found.append(msgspec.structs.replace(check, says=f"{context}: {check.says}"))
+    return found + _doubles(dict(zip(contexts, (server for _, server in looked_at), strict=True)))
 
 
-class _Review(msgspec.Struct):
-    status: _Verdict
+def _doubles(servers: Mapping[str, str]) -> list[Check]:
+    """Contexts that are the same server, from the server of each; an empty one is not known."""
+    checks = []
+    for server in filter(None, dict.fromkeys(servers.values())):
+        names = [name for name, its in servers.items() if its == server]
+        if len(names) > 1:
+            says = f"{' and '.join(names)} are the same server {server}: its events are heard once for each"
+            checks.append(Check("contexts", State.WARNING, says, "leave out all but one"))
+    return checks
 
 
-async def _cluster(settings: Settings) -> list[Check]:
-    """Each step needs the one before it: after one that fails, the others are not made."""
+async def _cluster(settings: Settings, context: str | None) -> tuple[list[Check], str]:
+    """The checks, and the server where there is a way to one.
+
+    Each step needs the one before it: after one that fails, the others are not made.
+    """
     from sonickube_tui.cluster.connect import ApiError, Unreachable, connect
+    from sonickube_tui.cluster.permissions import permissions
 
     names = ["kubeconfig", "api server", "permissions", *(["selector"] if settings.selector else [])]
     checks: list[Check] = []
-    server, failure = "the credential plug-in", ""
+    server, failure = "", ""
     try:
-        async with (
-            asyncio.timeout(ANSWER_LIMIT),
-            await connect(settings.kubeconfig, settings.context) as api,
-        ):
+        async with asyncio.timeout(ANSWER_LIMIT), await connect(settings.kubeconfig, context) as api:
             server = api.server
             checks.append(_kubeconfig(settings, api))
             checks.append(await _api_server(api))
-            permissions, scope = await _permissions(api, settings.namespaces)
-            checks.append(permissions)
-            if settings.selector and scope is not None:
-                await api.get(f"/api/v1{scope}/pods", limit="1", labelSelector=settings.selector)
+            found = await permissions(api, settings.namespaces)
+            checks.append(_permissions(found, settings.namespaces))
+            if settings.selector and found.scope is not None:
+                await api.get(f"/api/v1{found.scope}/pods", limit="1", labelSelector=settings.selector)
                 checks.append(Check("selector", State.OK, f"{settings.selector} is understood"))
     except UserError as error:
         failure = str(error)
     except Unreachable as error:
         failure = f"{server}: {error}; is the cluster up, and the way to it open (VPN, proxy, firewall)?"
     except TimeoutError:
-        failure = f"{server} gave no answer within {ANSWER_LIMIT:g} s; does kubectl get pods have one?"
+        who = server or "the credential plug-in"
+        failure = f"{who} gave no answer within {ANSWER_LIMIT:g} s; does kubectl get pods have one?"
     except ApiError as error:
         failure = f"{server} refused ({error.code}): {error}; {_REFUSED.get(error.code, 'try again later')}"
     except msgspec.DecodeError:
@@ -159,7 +196,7 @@ async def _cluster(settings: Settings) -> list[Check]:
     if failure:
         checks.append(_told(names[len(checks)], failure))
     left_out = f"not looked at, for want of: {checks[-1].name}"
-    return checks + [Check(name, State.WARNING, left_out) for name in names[len(checks) :]]
+    return checks + [Check(name, State.WARNING, left_out) for name in names[len(checks) :]], server
 
 
 _REFUSED = {
@@ -171,19 +208,16 @@ _REFUSED = {
 
 
 def _kubeconfig(settings: Settings, api: Api) -> Check:
-    from kubernetes.aio.config.kube_config import KubeConfigMerger
+    from sonickube_tui.cluster.connect import contexts
 
     if api.cluster == "in-cluster":
         return Check("kubeconfig", State.OK, "none, but the service account of this pod")
-    paths = settings.kubeconfig or os.environ.get("KUBECONFIG") or "~/.kube/config"
-    merger = KubeConfigMerger(paths)
-    # As kubectl: the first file that names a current context decides.
-    currents = (file.get("current-context") for file in merger.config_files.values())
-    marks = {api.cluster: " (used)"} | {next(filter(None, currents), None): " (current)"}
-    names = [entry["name"] for entry in merger.config["contexts"] if "name" in entry]
-    names.sort(key=lambda name: name not in marks)
+    there = contexts(settings.kubeconfig)
+    used = settings.contexts or (api.cluster,)
+    marks = dict.fromkeys(used, " (used)") | {there.current: " (current)"}
+    names = sorted(there.names, key=lambda name: name not in marks)
     listed = _some([f"{name}{marks.get(name, '')}" for name in names])
-    return Check("kubeconfig", State.OK, f"{paths}: {listed}")
+    return Check("kubeconfig", State.OK, f"{there.paths}: {listed}")
 
 
 async def _api_server(api: Api) -> Check:
@@ -193,67 +227,23 @@ async def _api_server(api: Api) -> Check:
     return Check("api server", State.OK, f"Kubernetes {version} at {api.server} answered in {took:.0f} ms")
 
 
-async def _permissions(api: Api, given: Sequence[str]) -> tuple[Check, str | None]:
-    """Whether the main job would be let, and the path of a scope whose pods it would list."""
-    from sonickube_tui.cluster.patterns import parse
-
-    wanted = parse(given)
-    patterned = bool(given) and not wanted.named
-    namespaces = [*filter(wanted.has, await _namespaces(api))] if patterned else wanted.names
-    if patterned and not namespaces:
-        return Check("permissions", State.WARNING, f"no namespace matches {_some(given)} yet"), None
-    lacking = await _lacking(api, namespaces or [""])
-    in_part = "list" in lacking.get("", ())
-    if in_part:
-        # As the main job does: it follows, one by one, the namespaces that may be listed.
-        names = await _namespaces(api)
-        lacking = {name: verbs for name, verbs in (await _lacking(api, names)).items() if "list" not in verbs}
-        if not lacking:
-            says = f"pods: list is denied cluster-wide and in {_some(names)}"
-            return _told("permissions", f"{says}; name a namespace where you have it, with -n"), None
+def _permissions(found: Permissions, given: Sequence[str]) -> Check:
+    lacking = found.lacking
+    if not found.asked:
+        return Check("permissions", State.WARNING, f"no namespace matches {_some(given)} yet")
+    if found.in_part and not lacking:
+        says = f"pods: list is denied cluster-wide and in {_some(found.asked)}"
+        return _told("permissions", f"{says}; name a namespace where you have it, with -n")
     places = {name: name or "all namespaces" for name in lacking}
     denied = [f"{' and '.join(verbs)} in {places[name]}" for name, verbs in lacking.items() if verbs]
     allowed = [name for name, verbs in lacking.items() if not verbs]
     if denied:
         others = f"follow only -n {' -n '.join(allowed)}" if allowed else "name a namespace with -n"
-        return _told("permissions", f"pods: denied is {_some(denied)}; ask for it, or {others}"), None
+        return _told("permissions", f"pods: denied is {_some(denied)}; ask for it, or {others}")
     says = f"pods: list and watch in {_some([places[name] for name in allowed])}"
-    scope = f"/namespaces/{allowed[0]}" if allowed[0] else ""
-    if in_part:
-        return _told("permissions", f"{says}, not in others; -n chooses among them", State.WARNING), scope
-    return Check("permissions", State.OK, says), scope
-
-
-async def _namespaces(api: Api) -> list[str]:
-    from sonickube_tui.cluster.connect import ApiError
-    from sonickube_tui.cluster.pod import decode_list
-
-    try:
-        # What is read here of a list of pods is the same in every list.
-        return [item.metadata.name for item in decode_list(await api.get("/api/v1/namespaces")).items]
-    except ApiError as error:
-        if error.code != 403:
-            raise
-        return [api.namespace]
-
-
-async def _lacking(api: Api, namespaces: Sequence[str]) -> dict[str, list[str]]:
-    """The verbs on pods that the user lacks in each namespace; the empty name stands for all at once."""
-
-    async def may(namespace: str, verb: str) -> bool:
-        review = {
-            "apiVersion": "authorization.k8s.io/v1",
-            "kind": "SelfSubjectAccessReview",
-            "spec": {"resourceAttributes": {"namespace": namespace, "verb": verb, "resource": "pods"}},
-        }
-        answer = await api.post("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", review)
-        return msgspec.json.decode(answer, type=_Review).status.allowed
-
-    asked = [(name, verb) for name in dict.fromkeys(namespaces) for verb in ("list", "watch")]
-    lacking: dict[str, list[str]] = {name: [] for name in namespaces}
-    for (name, verb), yes in zip(asked, await asyncio.gather(*(may(*one) for one in asked)), strict=True):
-        lacking[name] += [] if yes else [verb]
-    return lacking
+    if found.in_part:
+        return _told("permissions", f"{says}, not in others; -n chooses among them", State.WARNING)
+    return Check("permissions", State.OK, says)
 
 
 # Sonic Pi.
@@ -315,6 +305,8 @@ async def _test_sound(settings: Settings, make_engine: Callable[[], Engine]) -> 
                     case Status(sounding=True, name=name):
                         engine.play(Voice(id=1, event=event, snippet="doctor"), _SOUND)
                         limit.reschedule(clock() + REPORT_TIMEOUT)
+                    case Status(advice=advice) if settings.engine == "builtin":
+                        return Check("test sound", State.FAILED, advice)
                     case Status() if not name:
                         started_by_us = True
                         limit.reschedule(clock() + BOOT_LIMIT)

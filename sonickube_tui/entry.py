@@ -21,6 +21,8 @@ class Fate(StrEnum):
     SILENT = "silent"
     UNMAPPED = "unmapped"
     DROPPED = "dropped"
+    PAST = "past"
+    """It happened before the moment from which a session is replayed."""
 
 
 class Heard(StrEnum):
@@ -72,6 +74,9 @@ class Listener:
 
     def connection(self, connection: Connection) -> None:
         """The source stands differently with its cluster."""
+
+    def restored(self, first: int) -> None:
+        """A session goes on at another moment: only entries from the number `first` on are of it."""
 
     def notice(self, notice: Notice) -> None:
         """There is something to say."""

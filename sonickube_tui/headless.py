@@ -20,16 +20,21 @@ from sonickube_tui.entry import Entry, Fate, Heard, Listener, Notice
 from sonickube_tui.event import Connection, Item, Kind, Link
 from sonickube_tui.music.snippets import Change
 
+LISTING_EVERY = 2.0
+"""Seconds between two lines on a list that comes in; its pages come faster than anybody reads."""
+
 
 class _Printer(Listener):
     """Writes an event once nothing more is expected of it: its fate, and what became of its voice."""
 
-    def __init__(self, conductor: Conductor, out: BinaryIO, closed: asyncio.Event) -> None:
+    def __init__(self, conductor: Conductor, out: BinaryIO | None, closed: asyncio.Event) -> None:
         self._conductor = conductor
         self._out = out
         self._closed = closed
-        self._link: tuple[Link, str] | None = None
+        self._links: dict[str, tuple[Link, str]] = {}
+        self._listings: dict[str, float] = {}
         self._sounding: dict[int, Entry] = {}
+        self._lines = bytearray()
         self.kinds: Counter[Kind] = Counter()
 
     def entry(self, entry: Entry) -> None:
@@ -48,25 +53,41 @@ class _Printer(Listener):
         """Write those whose voices still sound."""
         for entry in self._sounding.values():
             self._write(entry)
+        self._flush()
 
     def _write(self, entry: Entry) -> None:
         if self._closed.is_set():
             return
         self.kinds[entry.event.kind] += 1
+        if self._out is None:
+            return
+        if not self._lines:
+            # What comes in one turn of the loop leaves together.
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._lines += msgspec.json.encode(_line(entry)) + b"\n"
+
+    def _flush(self) -> None:
+        lines, self._lines = self._lines, bytearray()
+        if self._out is None or not lines:
+            return
         try:
-            self._out.write(msgspec.json.encode(_line(entry)) + b"\n")
+            self._out.write(lines)
             self._out.flush()
         except (BrokenPipeError, ValueError):
             # Whoever read our lines has had enough, as in `sonickube --headless | head`.
             self._closed.set()
 
     def connection(self, connection: Connection) -> None:
-        news = (connection.link, connection.detail)
-        if news != self._link and connection.link is not Link.LISTING:
-            pods = f", {connection.pods:,} pods" if connection.link is Link.WATCHING else ""
-            detail = f": {connection.detail}" if connection.detail else ""
-            _say(f"{connection.cluster}: {connection.link}{pods}{detail}")
-        self._link = news
+        cluster, link, detail = connection.cluster, connection.link, connection.detail
+        if link is Link.LISTING:
+            if connection.at - self._listings.get(cluster, 0.0) >= LISTING_EVERY:
+                self._listings[cluster] = connection.at
+                whole = f" of {connection.expected:,}" if connection.expected else ""
+                _say(f"{cluster}: listing, {connection.pods:,}{whole} pods")
+        elif self._links.get(cluster) != (link, detail):
+            pods = f", {connection.pods:,} pods" if link is Link.WATCHING else ""
+            _say(f"{cluster}: {link}{pods}" + (f": {detail}" if detail else ""))
+        self._links[cluster] = (link, detail)
 
     def notice(self, notice: Notice) -> None:
         _say(notice.text)
@@ -81,7 +102,9 @@ class _Printer(Listener):
 
 
 def _say(text: str) -> None:
-    print(f"sonickube: {text}", file=sys.stderr, flush=True)
+    # A message from a cluster or a file must not steer the terminal.
+    shown = "".join(sign if sign.isprintable() or sign == "\n" else " " for sign in text)
+    print(f"sonickube: {shown}", file=sys.stderr, flush=True)
 
 
 def _line(entry: Entry) -> dict[str, object]:
@@ -97,6 +120,7 @@ def _line(entry: Entry) -> dict[str, object]:
         "severity": event.severity,
         "reason": event.reason,
         "message": event.message,
+        "seen": event.seen,
         "count": entry.count,
         "snippet": entry.snippet,
         "fate": entry.fate,
@@ -107,13 +131,15 @@ def _line(entry: Entry) -> dict[str, object]:
     }
 
 
-async def run(conductor: Conductor, source: AsyncIterator[Item], seconds: float | None = None) -> None:
+async def run(
+    conductor: Conductor, source: AsyncIterator[Item], seconds: float | None = None, *, quiet: bool = False
+) -> None:
     """Play until the source ends, `seconds` are over, a signal says so, or nobody reads stdout any more.
 
-    Raises what the source raises; the summary is printed in any case.
+    With `quiet` stdout stays empty. Raises what the source raises; the summary is printed in any case.
     """
     stop = asyncio.Event()
-    printer = conductor.listener = _Printer(conductor, sys.stdout.buffer, stop)
+    printer = conductor.listener = _Printer(conductor, None if quiet else sys.stdout.buffer, stop)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         with suppress(NotImplementedError):  # Windows has no signal handlers on its loop.

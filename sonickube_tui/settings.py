@@ -15,13 +15,13 @@ import platformdirs
 
 from sonickube_tui.errors import UserError
 
-EngineName = Literal["auto", "sonic-pi", "boot", "bridge", "silent"]
+EngineName = Literal["auto", "sonic-pi", "boot", "bridge", "builtin", "silent"]
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What can be set in the config file, by `SONICKUBE_*` variables and by flags, under these names."""
 
-    context: str | None = None
+    contexts: tuple[str, ...] = ()
     kubeconfig: str | None = None
     namespaces: tuple[str, ...] = ()
     selector: str = ""
@@ -36,6 +36,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     voices: Annotated[int, msgspec.Meta(ge=1, le=500)] = 32
     dim_db: Annotated[float, msgspec.Meta(ge=-48, le=0)] = -12.0
     light: bool = False
+    record_limit_mb: Annotated[float, msgspec.Meta(ge=0, le=1_000_000)] = 0.0
+    record_parts: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
+    record_redacted: bool = False
+
+
+_LISTS = ("contexts", "namespaces")
+
+_MEANT = 0.8
+"""How alike, of 1, a variable's name and a key are when the key was meant; others may use our prefix, too."""
 
 
 def load(
@@ -51,6 +60,8 @@ def load(
         layers |= _checked(_read(file), str(file))
     layers |= _from_environment(environ)
     layers |= {key: value for key, value in flags.items() if value not in (None, (), "")}
+    # A context that is named twice is still one cluster.
+    layers["contexts"] = tuple(dict.fromkeys(layers.get("contexts", ())))
     return msgspec.convert(layers, Settings)
 
 
@@ -89,8 +100,10 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
             continue
         key = variable.removeprefix("SONICKUBE_").lower()
         if key in Settings.__struct_fields__:
-            given = [part.strip() for part in value.split(",")] if key == "namespaces" else value
+            given = [part.strip() for part in value.split(",")] if key in _LISTS else value
             layer |= _checked({key: given}, variable, strict=False)
+        elif close := difflib.get_close_matches(key, Settings.__struct_fields__, 1, _MEANT):
+            raise UserError(f"unknown variable {variable}; did you mean SONICKUBE_{close[0].upper()}?")
     return layer
 
 

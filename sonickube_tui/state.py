@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import quote
 
@@ -11,10 +13,16 @@ from sonickube_tui.errors import UserError
 from sonickube_tui.music.mixer import DIM_DB, Channel, Mixer
 from sonickube_tui.settings import state_folder
 
+LONGEST = 200
+"""Letters of a file's name: 255 are usual, and a draft needs some more than the file."""
 
-def mix_file(cluster: str) -> Path:
-    """Where a cluster's mix is kept; a context's name may hold any character."""
-    return state_folder() / "mix" / f"{quote(cluster, safe='@ ')}.json"
+
+def mix_file(clusters: Iterable[str]) -> Path:
+    """Where the mix of a cluster is kept, or of several together; a name may hold any character."""
+    name = "+".join(quote(cluster, safe="@ ") for cluster in sorted(clusters))
+    if len(name) > LONGEST:
+        name = hashlib.sha256(name.encode()).hexdigest()
+    return state_folder() / "mix" / f"{name}.json"
 
 
 def load_mix(file: Path, dim_db: float = DIM_DB) -> Mixer:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import os
+import re
 import signal
 import subprocess
 from collections import Counter
@@ -16,12 +18,17 @@ import pytest
 from aiohttp import web
 
 from command import command, environment, sonickube
+from players import PaperEngine, conductor
+from sonickube_tui.cluster.simulated import SimulatedCluster
+from sonickube_tui.entry import Listener
+from sonickube_tui.event import Connection, Link
+from sonickube_tui.headless import _Printer
 
 pytestmark = pytest.mark.slow
 
 FIELDS = {
-    "seq", "at", "cluster", "namespace", "pod", "kind", "severity", "reason", "message", "count", "snippet",
-    "fate", "heard", "after_ms", "problem", "line",
+    "seq", "at", "cluster", "namespace", "pod", "kind", "severity", "reason", "message", "seen", "count",
+    "snippet", "fate", "heard", "after_ms", "problem", "line",
 }  # fmt: skip
 
 
@@ -89,6 +96,7 @@ def test_themes_are_listed_a_line_each(tmp_path: Path) -> None:
         (["--headless"], ["no kubeconfig at ~/.kube/config", "sonickube demo"]),
         (["--stdin"], ["the console needs a terminal", "--headless"]),
         (["--stdin", "--headless", "-l", "app=cart"], ["give -l to kubectl"]),
+        (["--stdin", "--headless", "--context", "eu", "--context", "us"], ["with one --context"]),
         (["--headless", "--kubeconfig", "nowhere"], ["no kubeconfig at nowhere"]),
         (["sing"], ["No such command 'sing'"]),
         (["demo", "--headless", "-n", "!"], ["'!' is no namespace", "team-*"]),
@@ -122,6 +130,80 @@ def test_a_context_that_is_not_there(tmp_path: Path) -> None:
     file = kubeconfig(tmp_path / "kubeconfig", "http://127.0.0.1:1")
     done = sonickube(tmp_path, "--headless", "--kubeconfig", str(file), "--context", "prod")
     refused(done, "has no context 'prod'; it has: real")
+
+
+def several(file: Path, **servers: str) -> str:
+    """A kubeconfig with a context for each server; its path."""
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": name, "cluster": {"server": server}} for name, server in servers.items()],
+        "contexts": [{"name": name, "context": {"cluster": name, "user": "u"}} for name in servers],
+        "users": [{"name": "u", "user": {"token": "t"}}],
+    }
+    file.write_text(json.dumps(config))
+    return str(file)
+
+
+async def test_several_contexts_are_followed_at_once_and_one_that_fails_is_told(tmp_path: Path) -> None:
+    forbidden = refusing(403, "Forbidden", "pods is forbidden")
+    async with SimulatedCluster(seed=1) as eu, SimulatedCluster(seed=2) as us, forbidden as shut:
+        file = several(tmp_path / "kubeconfig", eu=eu.url, us=us.url, shut=shut, unused="http://127.0.0.1:1")
+        args = ("--headless", "--engine", "silent", "--for", "8", "--kubeconfig", file)
+        contexts = ("--context", "eu", "--context", "us", "--context", "shut")
+        done = await asyncio.to_thread(sonickube, tmp_path, *args, *contexts)
+    assert done.returncode == 0, done.stderr
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert {event["cluster"] for event in events if event["namespace"] != "sonickube"} == {"eu", "us"}
+    ours = [(event["cluster"], event["kind"]) for event in events if event["namespace"] == "sonickube"]
+    assert ours == [("shut", "source_lost")]
+    for name in ("eu", "us"):
+        assert re.search(rf"^sonickube: {name}: watching, \d+ pods$", done.stderr, re.MULTILINE)
+    assert done.stderr.count("sonickube: shut: refused: this user may not list pods of shut") == 1
+    assert "unused" not in done.stderr
+
+
+async def test_when_all_of_several_refuse_it_ends_with_one_line(tmp_path: Path) -> None:
+    async with refusing(401, "Unauthorized", "Unauthorized") as url:
+        file = several(tmp_path / "kubeconfig", eu=url, us=url)
+        args = ("--headless", "--kubeconfig", file, "--context", "eu", "--context", "us")
+        done = await asyncio.to_thread(sonickube, tmp_path, *args)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    [line] = [line for line in done.stderr.splitlines() if "none of the 2 clusters can be followed" in line]
+    for name in ("eu", "us"):
+        assert f"{name} does not accept the credentials of its kubeconfig user; log in again" in line
+
+
+def test_contexts_of_several_that_are_not_there_are_all_named_at_once(tmp_path: Path) -> None:
+    file = several(tmp_path / "kubeconfig", eu="http://127.0.0.1:1")
+    done = sonickube(tmp_path, "--headless", "--kubeconfig", file, SONICKUBE_CONTEXTS="eu,us,ap")
+    refused(done, "has no context 'us', 'ap'; it has: eu")
+
+
+def test_how_a_list_comes_in_is_told_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:
+    desk = conductor(PaperEngine(), Listener())
+    printer = _Printer(desk, io.BytesIO(), asyncio.Event())
+    for page in range(21):
+        for cluster, link in (("eu", Link.LISTING), ("us", Link.RECONNECTING)):
+            printer.connection(
+                Connection(
+                    at=100.0 + page / 4,
+                    cluster=cluster,
+                    link=link,
+                    pods=500 * page,
+                    expected=10_000 if cluster == "eu" else 0,
+                    detail="" if cluster == "eu" else "Connection refused",
+                )
+            )
+    printer.connection(Connection(at=106.0, cluster="eu", link=Link.WATCHING, pods=10_000))
+    assert capsys.readouterr().err.splitlines() == [
+        "sonickube: eu: listing, 0 of 10,000 pods",
+        "sonickube: us: reconnecting: Connection refused",
+        "sonickube: eu: listing, 4,000 of 10,000 pods",
+        "sonickube: eu: listing, 8,000 of 10,000 pods",
+        "sonickube: eu: watching, 10,000 pods",
+    ]
 
 
 def test_a_file_that_is_no_kubeconfig(tmp_path: Path) -> None:

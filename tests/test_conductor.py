@@ -15,7 +15,7 @@ from sonickube_tui.conductor import Conductor
 from sonickube_tui.engine.base import Ended, Failed, Lost, PacketTooLarge, Started, Status
 from sonickube_tui.entry import Fate, Heard
 from sonickube_tui.errors import UserError
-from sonickube_tui.event import Event, Item, Kind, Severity
+from sonickube_tui.event import Connection, Event, Item, Kind, Link, Severity
 from sonickube_tui.music.merging import Merger
 from sonickube_tui.music.mixer import Channel, Mixer
 from sonickube_tui.music.snippets import Library
@@ -307,3 +307,18 @@ async def test_a_source_that_ends_lets_its_last_voices_be_heard() -> None:
     engine.end(2)
     await asyncio.wait_for(task, 5)
     assert (desk.fates, engine.stopped) == ({Fate.SENT: 2}, [])
+
+
+async def test_how_it_stands_is_kept_for_each_cluster() -> None:
+    desk = conductor(PaperEngine(), Notebook())
+    eu, us, away = (
+        Connection(at=at, cluster=cluster, link=link)
+        for at, (cluster, link) in enumerate(
+            [("eu", Link.WATCHING), ("us", Link.WATCHING), ("eu", Link.RECONNECTING)]
+        )
+    )
+    task = asyncio.create_task(desk.run(score(eu, us, away)))
+    await until(lambda: desk.connections.get("eu") == away)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert [*desk.connections.values()] == [away, us]

@@ -28,6 +28,7 @@ from sonickube_tui import doctor as room
 from sonickube_tui.assemble import engine
 from sonickube_tui.cluster.simulated.server import SimulatedCluster
 from sonickube_tui.doctor import Check, State, examine
+from sonickube_tui.engine.builtin.parts import missing
 from sonickube_tui.event import Kind
 from sonickube_tui.settings import Settings
 
@@ -114,8 +115,8 @@ async def test_json_is_one_object_and_nothing_else(tmp_path: Path) -> None:
     found = checks(done)
     assert done.returncode == 0
     assert list(found) == [
-        "kubeconfig", "api server", "permissions", "sonic pi", "installed", "test sound", "theme", "snippets",
-        "terminal",
+        "kubeconfig", "api server", "permissions", "sonic pi", "installed", "player", "test sound", "theme",
+        "snippets", "terminal",
     ]  # fmt: skip
     assert found["kubeconfig"]["says"].endswith("/kubeconfig: real (current)")
     assert found["test sound"]["says"].startswith(f"Sonic Pi 3.2.2 :{address.port} played it")
@@ -197,6 +198,58 @@ async def test_a_context_that_is_not_there_is_a_failure_with_those_that_are(tmp_
     found = checks(await asyncio.to_thread(sonickube, tmp_path, *args))
     assert found["kubeconfig"]["says"].endswith("has no context 'prod'")
     assert found["kubeconfig"]["advice"] == "it has: real"
+
+
+def in_several(file: Path, servers: dict[str, str], **users: Any) -> Settings:
+    """Settings that name the contexts of a kubeconfig which has one for each server."""
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": name, "cluster": {"server": server}} for name, server in servers.items()],
+        "contexts": [{"name": name, "context": {"cluster": name, "user": name}} for name in servers],
+        "users": [{"name": name, "user": users.get(name, {"token": "t"})} for name in servers],
+    }
+    file.write_text(json.dumps(config))
+    return Settings(kubeconfig=str(file), contexts=tuple(servers), engine="silent")
+
+
+async def test_each_of_several_contexts_is_looked_at(tmp_path: Path) -> None:
+    async with SimulatedCluster() as eu, SimulatedCluster() as us:
+        servers = {"eu": eu.url, "us": us.url, "down": "http://127.0.0.1:1"}
+        settings = in_several(tmp_path / "kubeconfig", servers)
+        found = await examine(settings, partial(engine, settings, required=True))
+    told = [(check.name, check.state.value, check.says.partition(" at ")[0]) for check in found]
+    assert told[:-1] == [
+        ("kubeconfig", "ok", f"{settings.kubeconfig}: eu (used), us (used), down (used)"),
+        ("api server", "ok", "eu: Kubernetes v1.31.0+simulated"),
+        ("api server", "ok", "us: Kubernetes v1.31.0+simulated"),
+        ("api server", "failed", "down: http://127.0.0.1:1: Connection refused"),
+        ("permissions", "ok", "eu: pods: list and watch in all namespaces"),
+        ("permissions", "ok", "us: pods: list and watch in all namespaces"),
+        ("permissions", "warning", "down: not looked at, for want of: api server"),
+    ]
+    assert "VPN" in found[3].advice
+
+
+async def test_contexts_that_are_one_server_are_told(tmp_path: Path) -> None:
+    async with SimulatedCluster() as one, SimulatedCluster() as other:
+        servers = {"prod": one.url, "other": other.url, "admin": one.url}
+        settings = in_several(tmp_path / "kubeconfig", servers)
+        found = await examine(settings, partial(engine, settings, required=True))
+    [warning] = [check for check in found if check.name == "contexts"]
+    assert warning.state is State.WARNING
+    assert warning.says.startswith(f"prod and admin are the same server {one.url}: ")
+
+
+async def test_contexts_without_a_way_to_their_server_are_not_the_same(tmp_path: Path) -> None:
+    fails = {"exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": "false"}}
+    servers = {"eu": "http://127.0.0.1:1", "us": "http://127.0.0.1:2"}
+    settings = in_several(tmp_path / "kubeconfig", servers, eu=fails, us=fails)
+    found = await examine(settings, partial(engine, settings, required=True))
+    assert [(check.name, check.state.value) for check in found if check.state is State.FAILED] == [
+        ("kubeconfig", "failed"), ("kubeconfig", "failed")
+    ]  # fmt: skip
+    assert "contexts" not in {check.name for check in found}
 
 
 async def test_a_refused_connection(tmp_path: Path) -> None:
@@ -638,3 +691,14 @@ def test_the_terminal(tmp_path: Path, size: tuple[int, int], env: dict[str, str]
         assert text in plain
     assert max(cell_len(line.rstrip("\r")) for line in plain.splitlines()) <= size[0]
     assert ("\x1b" in shown) is ("NO_COLOR" not in env)
+
+
+async def test_the_built_in_player_is_tried_where_it_is_chosen(tmp_path: Path) -> None:
+    async with SimulatedCluster() as cluster:
+        found = await examined(tmp_path, cluster.url, engine="builtin", audio="dummy")
+    assert [check for check in found if "sonic" in check] == []
+    if lack := missing():
+        assert found["test sound"].state == "failed"
+        assert lack[0] in found["player"].says
+    else:
+        assert found["test sound"].says.startswith("built-in player played it and reported back after")

@@ -33,17 +33,26 @@ def test_each_layer_hides_the_one_before(tmp_path: Path) -> None:
 def test_a_list_in_the_environment_is_parted_by_commas(tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
     file.write_text("")
-    assert load({}, file, environ={"SONICKUBE_NAMESPACES": "shop, payments"}).namespaces == (
-        "shop",
-        "payments",
-    )
+    environ = {"SONICKUBE_NAMESPACES": "shop, payments", "SONICKUBE_CONTEXTS": "eu,us"}
+    settings = load({}, file, environ=environ)
+    assert settings.namespaces == ("shop", "payments")
+    assert settings.contexts == ("eu", "us")
+
+
+def test_a_context_that_is_named_twice_is_one_and_flags_hide_all_of_the_files(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text('contexts = ["eu", "us", "eu"]')
+    assert load({}, file, environ={}).contexts == ("eu", "us")
+    assert load({"contexts": ("prod",)}, file, environ={}).contexts == ("prod",)
 
 
 @pytest.mark.parametrize(
     ("toml", "says"),
     [
+        ('context = "prod"', r"config\.toml: unknown key 'context'; did you mean contexts\?"),
+        ('contexts = "prod"', r"config\.toml: contexts: Expected `array`, got `str`, not 'prod'"),
         ('tehme = "zen"', r"config\.toml: unknown key 'tehme'; did you mean theme\?"),
-        ("colour = 1", r"config\.toml: unknown key 'colour'; it can be: context, kubeconfig, "),
+        ("colour = 1", r"config\.toml: unknown key 'colour'; it can be: contexts, kubeconfig, "),
         ("theme = 3", r"config\.toml: theme: Expected `str`, got `int`, not 3"),
         ('engine = "loud"', r"config\.toml: engine: Invalid enum value 'loud', not 'loud'"),
         ("onsets_per_second = 0", r"config\.toml: onsets_per_second: .* > 0"),
@@ -67,3 +76,22 @@ def test_a_wrong_variable_is_named(tmp_path: Path) -> None:
     file.write_text("")
     with pytest.raises(UserError, match="SONICKUBE_LIGHT: light: Expected `bool`"):
         load({}, file, environ={"SONICKUBE_LIGHT": "perhaps"})
+
+
+@pytest.mark.parametrize(
+    ("variable", "meant"),
+    [("SONICKUBE_CONTEXT", "CONTEXTS"), ("SONICKUBE_NAMESPACE", "NAMESPACES"), ("SONICKUBE_TEHME", "THEME")],
+)
+def test_a_variable_that_nearly_has_a_name_is_not_passed_over(
+    tmp_path: Path, variable: str, meant: str
+) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text("")
+    with pytest.raises(UserError, match=f"unknown variable {variable}; did you mean SONICKUBE_{meant}\\?"):
+        load({}, file, environ={variable: "prod"})
+
+
+def test_variables_of_others_are_passed_over(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text("")
+    assert load({}, file, environ={"SONICKUBE_REQUIRE_REAL": "1", "SONICKUBE_HOME": "/"}) == Settings()

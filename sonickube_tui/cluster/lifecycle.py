@@ -138,8 +138,9 @@ def _container_troubles(old: Pod | None, new: Pod) -> Iterator[Change]:
 def _pairs(
     old: Pod | None, statuses: list[ContainerStatus]
 ) -> list[tuple[ContainerStatus | None, ContainerStatus]]:
+    """Each status that has changed, with what it was before; of the others no rule has anything to tell."""
     before = {status.name: status for status in old.containers} if old else {}
-    return [(before.get(status.name), status) for status in statuses]
+    return [(was, now) for now in statuses if (was := before.get(now.name)) != now]
 
 
 def _is_done(pod: Pod, status: ContainerStatus) -> bool:

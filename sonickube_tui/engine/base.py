@@ -89,8 +89,13 @@ class PacketTooLarge(Exception):
 class Engine(Protocol):
     """What makes voices sound."""
 
-    status: Status
-    last_packet: Packet | None
+    @property
+    def status(self) -> Status:
+        """Whether it sounds now."""
+
+    @property
+    def last_packet(self) -> Packet | None:
+        """What was sent last."""
 
     async def run(self, report: Callable[[Report], None], changed: Callable[[Status], None]) -> None:
         """Find what makes the sound and stay in touch with it until cancelled."""

@@ -45,6 +45,10 @@ class Health:
         pain = self._faded(now, event.channel) + _PAIN[event.severity]
         self._pain[event.channel] = (pain, now)
 
+    def suffer(self, now: float, channel: str, pain: float) -> None:
+        """Let a channel be in so much pain now."""
+        self._pain[channel] = (pain, now)
+
     def _faded(self, now: float, channel: str) -> float:
         pain, then = self._pain.get(channel, (0.0, now))
         return float(pain * 0.5 ** ((now - then) / self._half_life))

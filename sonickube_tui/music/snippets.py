@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ import msgspec
 
 from sonickube_tui.event import Kind
 from sonickube_tui.music.syntax import SyntaxProblem, check
-from sonickube_tui.music.theme import Theme
+from sonickube_tui.music.theme import Theme, is_name
 
 if TYPE_CHECKING:
     import asyncio
@@ -43,13 +43,14 @@ class Library:
         self.folders = tuple(folders)
         self._good: dict[str, Snippet] = {}
         self._problems: dict[str, Change] = {}
+        self._lent: dict[str, Snippet] = {}
         for name in sorted(self._files()):
             self._read(name)
 
     @property
     def names(self) -> list[str]:
         """The names of the snippets that can sound."""
-        return sorted(self._good)
+        return sorted(self._good | self._lent)
 
     @property
     def problems(self) -> list[Change]:
@@ -58,11 +59,22 @@ class Library:
 
     def get(self, name: str) -> Snippet | None:
         """The last good version of a snippet."""
-        return self._good.get(name)
+        return self._lent.get(name) or self._good.get(name)
+
+    def lend(self, texts: Mapping[str, str]) -> None:
+        """Play these texts, by name, before what the folders hold.
+
+        Those that do not parse are left out, and those whose names no theme can have.
+        """
+        self._lent = {
+            name: Snippet(name, Path(f"{name}.rb"), text)
+            for name, text in texts.items()
+            if is_name(name) and check(text) is None
+        }
 
     def pick(self, theme: Theme, kind: Kind) -> Snippet | None:
         """The snippet for a kind, or the one for its severity; None when the theme has silence for it."""
-        return next((self._good[name] for name in theme.candidates(kind) if name in self._good), None)
+        return next(filter(None, map(self.get, theme.candidates(kind))), None)
 
     def _files(self) -> dict[str, list[Path]]:
         """The files of each snippet, the one that counts first."""

@@ -101,10 +101,11 @@ def _explain(error: str, raw: dict[str, Any]) -> str:
         if match := re.fullmatch(rf"Invalid enum value '(.*)' - at `key` in `\$\.{table}`", error):
             return f"[{table}] has {match[1]!r}; it can be one of: {', '.join(enum)}"
         if error.endswith(f"at `$.{table}[...]`"):
-            key, name = next(item for item in raw[table].items() if not _is_name(item[1]))
+            key, name = next(item for item in raw[table].items() if not is_name(item[1]))
             return f"[{table}] {key} = {name!r}: a snippet's name is of small letters, digits and _"
     return error.replace("`$.", "`").replace("Object contains unknown field", "unknown key")
 
 
-def _is_name(value: object) -> bool:
+def is_name(value: object) -> bool:
+    """Whether a snippet may be called so; the empty name is silence."""
     return isinstance(value, str) and re.fullmatch("[a-z0-9_]*", value) is not None

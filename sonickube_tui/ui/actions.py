@@ -17,6 +17,8 @@ class Pane(StrEnum):
     EVENTS = "event log"
     MIXER = "mixer"
     SNIPPET = "snippet"
+    REPLAY = "replay, anywhere"
+    TIMELINE = "timeline"
 
 
 class Action(msgspec.Struct, frozen=True):
@@ -55,14 +57,21 @@ _KEY_NAMES = {
     "escape": "Esc",
     "f1": "F1",
     "full_stop": ".",
+    "greater_than_sign": ">",
     "home": "Home",
     "left": "←",
+    "left_square_bracket": "[",
+    "less_than_sign": "<",
     "pagedown": "PgDn",
     "pageup": "PgUp",
     "question_mark": "?",
     "right": "→",
+    "right_square_bracket": "]",
+    "shift+left": "Shift+←",
+    "shift+right": "Shift+→",
     "shift+tab": "Shift+Tab",
     "slash": "/",
+    "space": "Space",
     "tab": "Tab",
     "up": "↑",
 }
@@ -87,6 +96,24 @@ ACTIONS = (
     Action(Pane.MIXER, "clear_solos", "x", "clear all solos", "unsolo"),
     Action(Pane.MIXER, "stop", "full_stop", "stop what sounds in the channel", "stop"),
     Action(Pane.SNIPPET, "leave", "escape", "back to the event log", "events"),
+    Action(Pane.REPLAY, "pause", "space", "pause, or play on", "pause"),
+    Action(Pane.REPLAY, "speed(-1)", "less_than_sign", "slower", "speed"),
+    Action(Pane.REPLAY, "speed(1)", "greater_than_sign", "faster", "speed"),
+    Action(Pane.REPLAY, "next_error", "n", "to the next error", "error"),
+    Action(Pane.REPLAY, "previous_error", "N", "to the error before", "error"),
+    Action(Pane.REPLAY, "next_mark", "right_square_bracket", "to the next mark"),
+    Action(Pane.REPLAY, "previous_mark", "left_square_bracket", "to the mark before"),
+    Action(Pane.REPLAY, "go_to", "t", "go to a time", "go to"),
+    Action(Pane.REPLAY, "loop_from", "b", "begin a loop here"),
+    Action(Pane.REPLAY, "loop_to", "e", "end the loop here, and repeat it"),
+    Action(Pane.REPLAY, "clear_loop", "B", "no loop any more"),
+    Action(Pane.REPLAY, "follow_mix", "", "follow the recorded mix again"),
+    Action(Pane.TIMELINE, "step(-5)", "left,h", "5 s back", "5 s"),
+    Action(Pane.TIMELINE, "step(5)", "right,l", "5 s on", "5 s"),
+    Action(Pane.TIMELINE, "step(-60)", "shift+left,H", "a minute back"),
+    Action(Pane.TIMELINE, "step(60)", "shift+right,L", "a minute on"),
+    Action(Pane.TIMELINE, "begin", "home,g", "to the beginning"),
+    Action(Pane.TIMELINE, "finish", "end,G", "to the end"),
     Action(Pane.ANYWHERE, "help", "question_mark,f1", "this help", "help"),
     Action(Pane.ANYWHERE, "quit", "q", "quit", "quit"),
     Action(Pane.ANYWHERE, "quit", "ctrl+q", "quit, from the editor too", "", True),
@@ -97,6 +124,8 @@ ACTIONS = (
     Action(Pane.ANYWHERE, "focus_previous", "shift+tab", "to the pane before"),
     Action(Pane.ANYWHERE, "command_palette", "colon,ctrl+p", "find a command or a snippet", "commands"),
     Action(Pane.ANYWHERE, "dim", "d", "dim all but what is critical, or raise it again", "dim"),
+    Action(Pane.ANYWHERE, "record", "r", "record the session, or end the recording", "record"),
+    Action(Pane.ANYWHERE, "mark", "M", "set a mark in the recording"),
     Action(Pane.ANYWHERE, "engine_log", "o", "read what Sonic Pi said", "log"),
     Action(Pane.ANYWHERE, "packet", "p", "read the last packet that was sent", "packet"),
     Action(Pane.ANYWHERE, "light", "", "colours for a dark or a bright room"),

@@ -7,7 +7,6 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -26,14 +25,19 @@ from sonickube_tui.event import Connection, Event, Item, Kind, Severity
 from sonickube_tui.music.render import readable
 from sonickube_tui.music.snippets import Change
 from sonickube_tui.music.theme import Palette
-from sonickube_tui.ui.actions import ACTIONS, Pane, bindings
+from sonickube_tui.recording import Deck
+from sonickube_tui.replay import Replay
+from sonickube_tui.ui.actions import Pane, bindings
 from sonickube_tui.ui.bars import HeaderBar, SenderBar
-from sonickube_tui.ui.cells import plain
-from sonickube_tui.ui.dialogs import Paper, Unsaved, help_text
+from sonickube_tui.ui.cells import Shared, plain
+from sonickube_tui.ui.dialogs import Line, Paper, Unsaved, help_text
 from sonickube_tui.ui.events import EventLog, EventPane
 from sonickube_tui.ui.look import Look, duration, screen_theme
 from sonickube_tui.ui.mixer import MixerPanel
+from sonickube_tui.ui.palette import Homes, commands
 from sonickube_tui.ui.snippet import SnippetPane, Verdict, write
+from sonickube_tui.ui.stage import Stage
+from sonickube_tui.ui.timeline import Timeline
 
 FRAME = 0.1
 """Seconds between two drawings of the log: what comes faster is drawn together."""
@@ -62,7 +66,7 @@ class Console(App[None], Listener):
     """The console on one conductor and one source.
 
     `save_to` is the folder of the user's own snippets; `keep_mix` keeps the mix on disk and may raise
-    OSError.
+    OSError. With a `replay` there is its timeline, with a `deck` the session can be recorded.
     """
 
     CSS_PATH = "console.tcss"
@@ -80,6 +84,8 @@ class Console(App[None], Listener):
         keep_mix: Callable[[], None],
         light: bool = False,
         seconds: float | None = None,
+        replay: Replay | None = None,
+        deck: Deck | None = None,
     ) -> None:
         # NO_COLOR asks for no colour at all, and Textual's own answer is shades of grey.
         self._colour = "NO_COLOR" not in os.environ
@@ -90,6 +96,8 @@ class Console(App[None], Listener):
         self._source = source
         self._save_to = save_to
         self._keep_mix = keep_mix
+        self._replay = replay
+        self._deck = deck
         self._mix_unkept = False
         self._seconds = seconds
         colours = conductor.theme.colours
@@ -109,13 +117,16 @@ class Console(App[None], Listener):
     def compose(self) -> ComposeResult:
         """Header, panes, sender, footer; or, in a small terminal, a word about that."""
         look = self._look
-        self._header = HeaderBar(self.conductor, look)
+        self._header = HeaderBar(self.conductor, look, self._deck)
         self._events = EventPane(look)
         self._mixer = MixerPanel(self.conductor, look)
         self._snippet = SnippetPane(self.conductor.theme.name, self._palette)
         self._sender = SenderBar(self.conductor, look)
-        with Container(id="console"):
+        self._timeline = self._replay and Timeline(self._replay, look, colour=self._colour)
+        with self._stage():
             yield self._header
+            if self._timeline:
+                yield self._timeline
             with Container(id="panes"):
                 with Vertical(id="left"):
                     yield self._events
@@ -124,6 +135,11 @@ class Console(App[None], Listener):
             yield self._sender
             yield Footer(show_command_palette=False, compact=True)
         yield Static(id="too-small")
+
+    def _stage(self) -> Container:
+        if self._replay and self._timeline:
+            return Stage(self._replay, self._timeline, id="console")
+        return Container(id="console")
 
     def on_mount(self) -> None:
         """Draw first; the cluster's client is imported and the source begins when the screen is there."""
@@ -160,6 +176,8 @@ class Console(App[None], Listener):
     def _glance(self) -> None:
         self._mixer.flush()
         self._sender.flush()
+        if self._timeline:
+            self._timeline.flush()
 
     def _tick(self) -> None:
         self._header.tick()
@@ -190,8 +208,14 @@ class Console(App[None], Listener):
             self._snippet.judge(Verdict(False, entry.problem))
 
     def connection(self, connection: Connection) -> None:
-        """The header tells how the source stands with its cluster."""
+        """The header tells how the source stands with its clusters."""
         self._header.refresh()
+        self._events.log_view.shared = self._mixer.shared = Shared.of([*self.conductor.connections])
+
+    def restored(self, first: int) -> None:
+        """A session goes on elsewhere: the log begins anew."""
+        self._events.log_view.clear(first)
+        self._header.restart()
 
     def notice(self, notice: Notice) -> None:
         """Something to tell."""
@@ -239,13 +263,20 @@ class Console(App[None], Listener):
         self._enter(self._events.log_view)
 
     def on_mixer_panel_changed(self) -> None:
-        """The mix is kept with the next second."""
+        """The mix is kept with the next second, and recorded at once."""
         self._mix_unkept = True
+        self._mixed()
+
+    def _mixed(self) -> None:
+        if self._deck:
+            self._deck.mixed()
+        if self._replay:
+            self._replay.mixed()
 
     def _enter(self, pane: Widget) -> None:
         # In a narrow terminal mixer and snippet share one place: the one last entered has it.
         panes = self.query_one("#panes")
-        if pane is not self._events.log_view:
+        if pane in (self._mixer, self._snippet):
             panes.set_class(pane is self._snippet, "on-snippet")
         if pane.focusable:
             self.screen.set_focus(pane)  # At once: the next key is meant for it.
@@ -266,6 +297,8 @@ class Console(App[None], Listener):
         if len(self.screen_stack) > 1:
             return
         panes: list[Widget] = [self._events.log_view, self._mixer, self._snippet]
+        if self._timeline:
+            panes.append(self._timeline)
         here = next((number for number, pane in enumerate(panes) if pane.has_focus), 0)
         self._enter(panes[(here + step) % len(panes)])
 
@@ -329,19 +362,38 @@ class Console(App[None], Listener):
     def action_dim(self) -> None:
         """Lower all but what is critical, or raise it again."""
         self.conductor.dim()
+        self._mixed()
+
+    def action_record(self) -> None:
+        """Record the session, or end the recording."""
+        if self._deck:
+            self.run_worker(self._deck.toggle(), group="record")
+
+    def action_mark(self) -> None:
+        """Ask for a word on what happens now, and set a mark in the recording."""
+        if self._deck and self._deck.recording:
+            self.push_screen(Line("mark", "a word on this moment, or nothing", str), self._deck.mark)
+        else:
+            self._say(Severity.WARNING, "nothing is recorded: r begins a recording")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What is replayed is recorded already."""
+        return self._deck is not None or action not in ("record", "mark")
 
     def action_light(self) -> None:
         """Change between the palettes for dark and bright rooms."""
         self.theme = "dark" if self.theme == "light" else "light"
         look = self._look
-        for part in (self._header, self._events.log_view, self._mixer, self._sender):
-            part.look = look
-            part.refresh()
+        for part in (self._header, self._timeline, self._events.log_view, self._mixer, self._sender):
+            if part:
+                part.look = look
+                part.refresh()
         self._snippet.dress(self._palette)
 
     def action_help(self) -> None:
         """All keys."""
-        self.push_screen(Paper("help", help_text(self._look)))
+        text = help_text(self._homes, self._look, lambda action: self.check_action(action.name, ()))
+        self.push_screen(Paper("help", text))
 
     async def action_quit(self) -> None:
         """Quit, unless there is work to lose."""
@@ -355,20 +407,21 @@ class Console(App[None], Listener):
         if answer == "discard" or (answer == "save" and self._save(self._snippet.drafts)):
             self.exit()
 
-    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """The registry's actions, but for steps that only keys make sense for, and all snippets."""
-        homes: dict[Pane, Widget | App[None]] = {
-            Pane.ANYWHERE: self,
+    @property
+    def _homes(self) -> Homes:
+        """The widgets whose actions there are, in the order of the help."""
+        homes: dict[Pane, Widget | App[None]] = {Pane.ANYWHERE: self}
+        if self._timeline:
+            homes |= {Pane.REPLAY: self.query_one(Stage), Pane.TIMELINE: self._timeline}
+        return homes | {
             Pane.EVENTS: self._events.log_view,
             Pane.MIXER: self._mixer,
             Pane.SNIPPET: self._snippet,
         }
-        for action in ACTIONS:
-            if not action.name.endswith(")") and action.name != "command_palette":
-                run = partial(self.run_action, action.name, homes[action.pane])
-                yield SystemCommand(action.words, f"{action.pane.value}  {action.shown_keys()}", run)
-        for name in self.conductor.library.names:
-            yield SystemCommand(f"{name}.rb", "open this snippet", partial(self._show_snippet, name))
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """What the palette offers."""
+        return commands(self, self._homes, self.conductor.library.names, self._show_snippet)
 
 
 def run(
@@ -379,11 +432,22 @@ def run(
     keep_mix: Callable[[], None],
     light: bool = False,
     seconds: float | None = None,
+    replay: Replay | None = None,
+    deck: Deck | None = None,
 ) -> None:
     """Open the console until the user, the source or the time ends it. Raises what the source says is for
     the user to mend, as UserError, once the terminal is itself again.
     """
-    console = Console(conductor, source, save_to=save_to, keep_mix=keep_mix, light=light, seconds=seconds)
+    console = Console(
+        conductor,
+        source,
+        save_to=save_to,
+        keep_mix=keep_mix,
+        light=light,
+        seconds=seconds,
+        replay=replay,
+        deck=deck,
+    )
     console.run()
     if console.failure:
         raise console.failure

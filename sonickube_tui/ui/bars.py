@@ -10,22 +10,30 @@ from textual.widget import Widget
 
 from sonickube_tui.conductor import Conductor
 from sonickube_tui.entry import Entry, Fate, Heard
-from sonickube_tui.event import Link, Severity
+from sonickube_tui.event import Severity
 from sonickube_tui.music.health import words
+from sonickube_tui.recording import Deck, elapsed
 from sonickube_tui.ui.cells import fit, plain
 from sonickube_tui.ui.look import Look, duration
+from sonickube_tui.ui.standing import standing
 
 _BARS = "▁▂▃▄▅▆▇█"
 
 
 class HeaderBar(Widget):
-    """Cluster, connection, health and its last half minute, theme and clock."""
+    """Cluster, connection, health and its last half minute, theme, recording and clock."""
 
-    def __init__(self, conductor: Conductor, look: Look) -> None:
+    def __init__(self, conductor: Conductor, look: Look, deck: Deck | None = None) -> None:
         super().__init__(id="header")
         self.look = look
         self._conductor = conductor
+        self._deck = deck
         self._healths = deque([1.0] * 16, maxlen=16)
+
+    def restart(self) -> None:
+        """What was before is of another time."""
+        self._healths.extend([self._conductor.cluster_health()] * len(self._healths))
+        self.refresh()
 
     def tick(self) -> None:
         """Another second has passed."""
@@ -33,26 +41,32 @@ class HeaderBar(Widget):
         self.refresh()
 
     def render(self) -> Text:
-        """One line; what has no room is left out from the right, but for the clock."""
-        look, connection = self.look, self._conductor.connection
+        """One line; what has no room is left out from the right, but for recording and clock."""
+        look = self.look
         health = self._conductor.cluster_health()
         line = Text(no_wrap=True, overflow="ellipsis", end="")
         line.append("SonicKube ", look.accent)
-        line.append(f" {plain(connection.cluster) or '…'} ", look.strong)
-        if connection.link is Link.WATCHING:
-            line.append(f"▸ {connection.pods:,} pods", look.plain)
-            if connection.detail:
-                line.append(f"  {plain(connection.detail)}", look.quiet)
-        else:
-            style = look.severity[Severity.WARNING] if connection.link is Link.RECONNECTING else look.quiet
-            line.append(plain(f"▸ {connection.link.value} {connection.detail}"), style)
+        line.append(" ")
+        line.append_text(standing([*self._conductor.connections.values()], look, self.size.width))
         line.append(f"   {words(health)} ", look.health(health))
         seconds = list(self._healths)[-16 if self.size.width >= 100 else -8 :]
         line.append("".join(_BARS[round((1 - h) * (len(_BARS) - 1))] for h in seconds), look.quiet)
         line.append(f"   {self._conductor.theme.name}", look.quiet)
-        clock = datetime.now().strftime("%H:%M:%S")
-        line.truncate(max(0, self.size.width - len(clock) - 2), overflow="ellipsis", pad=True)
-        line.append(f"  {clock}", look.quiet)
+        right = self._recording()
+        right.append(f"  {datetime.now():%H:%M:%S}", look.quiet)
+        line.truncate(max(0, self.size.width - right.cell_len), overflow="ellipsis", pad=True)
+        return line.append_text(right)
+
+    def _recording(self) -> Text:
+        """How long it is recorded, and what is wrong with that."""
+        line = Text()
+        recording = self._deck and self._deck.recording
+        if recording:
+            trouble = self.look.severity[Severity.ERROR]
+            line.append(f"  ● REC {elapsed(recording.seconds)}", trouble)
+            if recording.problem:
+                line.append(f" {plain(recording.problem)}", trouble)
+                line.truncate(max(16, self.size.width // 2), overflow="ellipsis")
         return line
 
 

@@ -1,8 +1,8 @@
-"""What comes up over the console: the help, the last packet, and a question before work is lost."""
+"""What comes up over the console: something to read, a line to type, and a question before work is lost."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import ClassVar
 
 from rich.console import RenderableType
@@ -11,10 +11,13 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical, VerticalScroll
+from textual.events import Key
 from textual.screen import ModalScreen
-from textual.widgets import Static
+from textual.widgets import Input, Static
 
-from sonickube_tui.ui.actions import Pane, of
+from sonickube_tui.errors import UserError
+from sonickube_tui.ui.actions import Action, Pane, of
+from sonickube_tui.ui.cells import plain
 from sonickube_tui.ui.look import MARKS, Look
 
 
@@ -36,14 +39,16 @@ class Paper(ModalScreen[None]):
             yield Static(self._content, markup=False)
 
 
-def help_text(look: Look) -> RenderableType:
-    """All keys by pane, and the signs of the log."""
+def help_text(
+    panes: Iterable[Pane], look: Look, there_is: Callable[[Action], object] = lambda _: True
+) -> RenderableType:
+    """The keys of these panes for the actions that there are, and the signs of the log."""
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
     table.add_column()
-    for pane in Pane:
+    for pane in panes:
         table.add_row(Text(pane.value, look.accent), "")
-        for action in of(pane):
+        for action in filter(there_is, of(pane)):
             table.add_row(Text(f"  {action.shown_keys()}", look.strong), Text(action.words, look.plain))
         table.add_row("", "")
     signs = Text("  ").join(
@@ -76,3 +81,42 @@ class Unsaved(ModalScreen[str]):
         with Vertical(classes="question"):
             yield Static(f"Edited and not saved: {self._names}", markup=False)
             yield Static(keys)
+
+
+class Line(ModalScreen[str | None]):
+    """One line to type; None when it was left by Esc.
+
+    `check` raises UserError with what is wrong with the line; it stays until it is right.
+    """
+
+    BINDINGS: ClassVar = [Binding("escape", "dismiss(None)", "leave")]
+
+    def __init__(self, title: str, hint: str, check: Callable[[str], object]) -> None:
+        super().__init__()
+        self._title = title
+        self._input = Input(compact=True)
+        self._hint = hint
+        self._check = check
+
+    def compose(self) -> ComposeResult:
+        """The line, and below it what it may be or what is wrong with it."""
+        with Vertical(classes="line") as box:
+            box.border_title = self._title
+            yield self._input
+            yield Static(self._hint, markup=False)
+
+    def on_key(self, event: Key) -> None:
+        """What is typed before the input is there is not lost."""
+        if event.is_printable and event.character and not self._input.has_focus:
+            event.stop()
+            self._input.value += event.character
+
+    def on_input_submitted(self, message: Input.Submitted) -> None:
+        """Take the line, or say what is wrong with it."""
+        message.stop()
+        try:
+            self._check(message.value)
+        except UserError as error:
+            self.query_one(Static).update(plain(str(error)))
+        else:
+            self.dismiss(message.value)

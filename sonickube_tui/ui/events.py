@@ -19,7 +19,7 @@ from textual.widgets import Input
 
 from sonickube_tui.entry import Entry
 from sonickube_tui.ui.actions import Pane, bindings
-from sonickube_tui.ui.cells import fit, fit_middle
+from sonickube_tui.ui.cells import Shared, fit, fit_middle
 from sonickube_tui.ui.history import History
 from sonickube_tui.ui.look import MARKS, Look
 
@@ -50,6 +50,7 @@ class EventLog(ScrollView, can_focus=True, inherit_bindings=False):
     def __init__(self, look: Look) -> None:
         super().__init__()
         self.look = look
+        self.shared = Shared()
         self.history = History()
         self.following = True
         self._cursor = 0
@@ -77,6 +78,12 @@ class EventLog(ScrollView, can_focus=True, inherit_bindings=False):
         self.history.put(entry)
         self._stale = True
 
+    def clear(self, first: int) -> None:
+        """Forget all entries before the number `first`, and follow."""
+        self.history.clear(first)
+        self._forgotten = 0
+        self.following = self._stale = True
+
     def flush(self) -> None:
         """Draw what has come since the last time."""
         if self._stale:
@@ -94,7 +101,8 @@ class EventLog(ScrollView, can_focus=True, inherit_bindings=False):
         forgotten, self._forgotten = self.history.forgotten - self._forgotten, self.history.forgotten
         self.virtual_size = Size(self.size.width, len(self.history))
         if self.following:
-            self.scroll_end(animate=False, immediate=True, x_axis=False)
+            # With the first row that does not fit, there is a scrollbar only after the next refresh.
+            self.scroll_end(animate=False, immediate=self.show_vertical_scrollbar, x_axis=False)
         elif forgotten:
             # Rows have gone at the top: what is looked at stays where it is.
             self.scroll_to(y=max(0, self.scroll_y - forgotten), animate=False, immediate=True)
@@ -188,8 +196,10 @@ class EventLog(ScrollView, can_focus=True, inherit_bindings=False):
         time = time if width >= _WIDE else time[:8]
         fixed = 1 + len(time) + 1 + 1 + 1 + _MARK + _KIND + 1 + _FATE + 1
         room = max(18, width - fixed)
-        namespace = min(20, max(9, room * 24 // 100))
-        pod = min(42, max(8, room * 47 // 100))
+        # The cluster's name before a namespace takes its room from what has most of it.
+        share, least, most = (38, 16, 36) if event.prefix else (24, 9, 20)
+        namespace = min(most, max(least, room * share // 100))
+        pod = min(42, max(8, room * (39 if event.prefix else 47) // 100))
         reason = room - namespace - pod
         times = f" ×{entry.count}" if entry.count > 1 else ""
         outcome, style = look.outcome(entry)
@@ -197,7 +207,7 @@ class EventLog(ScrollView, can_focus=True, inherit_bindings=False):
         segments = [
             Segment("▸" if chosen else " ", look.accent),
             Segment(time, look.quiet),
-            Segment(" " + fit_middle(event.channel, namespace), look.quiet),
+            Segment(" " + self.shared.fit_channel(event.channel, namespace), look.quiet),
             Segment(" " + fit_middle(event.pod, pod - len(times)) + times, look.plain),
             Segment(" " + fit(MARKS[event.severity], _MARK) + fit(event.kind.words, _KIND), severity),
             Segment(fit(said, reason), look.quiet),

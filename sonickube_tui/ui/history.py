@@ -22,12 +22,20 @@ class History:
         self._texts: deque[str] = deque()
         self._words: tuple[str, ...] = ()
         self._shown: deque[int] | None = None
+        self._first = 1
         self.forgotten = 0
         """How many of the shown entries were forgotten since the filter was set."""
 
     @property
     def _oldest(self) -> int:
-        return self._entries[0].seq if self._entries else 1
+        return self._entries[0].seq if self._entries else self._first
+
+    def clear(self, first: int) -> None:
+        """Forget all; what has a number before `first` stays forgotten."""
+        self._entries.clear()
+        self._texts.clear()
+        self._first = first
+        self.filter(" ".join(self._words))
 
     def put(self, entry: Entry) -> None:
         """Take in a new entry, or a newer state of one that is known; one that is forgotten stays so."""

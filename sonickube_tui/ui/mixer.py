@@ -15,7 +15,7 @@ from sonickube_tui.conductor import Conductor
 from sonickube_tui.music.health import words
 from sonickube_tui.music.mixer import MAX_DB, MIN_DB, UNITY_DB, Channel
 from sonickube_tui.ui.actions import Pane, bindings
-from sonickube_tui.ui.cells import fit
+from sonickube_tui.ui.cells import Shared, fit
 from sonickube_tui.ui.look import Look
 
 STEP_DB = 1.0
@@ -41,6 +41,7 @@ class MixerPanel(ScrollView, can_focus=True, inherit_bindings=False):
     def __init__(self, conductor: Conductor, look: Look) -> None:
         super().__init__(id="mixer", classes="pane")
         self.look = look
+        self.shared = Shared()
         self._conductor = conductor
         self._selected = ""
         self._drawn: object = None
@@ -166,7 +167,7 @@ class MixerPanel(ScrollView, can_focus=True, inherit_bindings=False):
         gain = "off" if channel.gain_db <= MIN_DB else f"{channel.gain_db:.1f}"
         segments = [
             Segment("▸" if chosen else " ", look.accent),
-            Segment(fit(channel.name, name) + " ", body),
+            Segment(self.shared.fit_channel(channel.name, name) + " ", body),
             Segment("━" * knob, look.accent if heard else look.quiet),
             Segment("╌" * (_FADER - knob), look.quiet),
             Segment(gain.rjust(_GAIN) + "  ", body),

@@ -242,3 +242,13 @@ def test_the_snippet_for_a_kind(
     theme = msgspec.structs.replace(classic(), snippets=snippets, fallback=fallback)
     snippet = Library([chime.parent]).pick(theme, Kind.READY)
     assert (snippet and snippet.name) == picked
+
+
+def test_lent_texts_come_before_the_folders_as_long_as_they_are_lent(chime: Path) -> None:
+    library = Library([chime.parent])
+    own = library.get("chime")
+    library.lend({"chime": "play 11", "drum": "play 12", "broken": "play chord(:e2", "../../out": "play 13"})
+    assert library.names == ["chime", "drum"]
+    assert [snippet and snippet.text for snippet in map(library.get, library.names)] == ["play 11", "play 12"]
+    library.lend({})
+    assert (library.names, library.get("chime")) == (["chime"], own)

@@ -8,12 +8,18 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from players import ROOT, Notebook, PaperEngine, conductor, event, score
+from sonickube_tui.conductor import Conductor
 from sonickube_tui.event import Connection, Item, Kind, Link
 from sonickube_tui.music.health import Health
 from sonickube_tui.music.mixer import Channel, Mixer
 from sonickube_tui.music.snippets import Library
 from sonickube_tui.music.theme import read_theme
+from sonickube_tui.replay import Replay
+from sonickube_tui.session.format import ConnectionLine, Line
+from sonickube_tui.session.opening import open_session
+from sonickube_tui.session.player import Player
 from sonickube_tui.ui import app
+from tapes import happened, marked, write
 
 
 def story() -> AsyncIterator[Item]:
@@ -35,6 +41,32 @@ def story() -> AsyncIterator[Item]:
     )
 
 
+INCIDENT: list[Line] = [
+    ConnectionLine(connection=Connection(at=0, cluster="prod-eu", link=Link.WATCHING, pods=412)),
+    *(happened(t, Kind.READY, "shop", f"cart-{t}") for t in range(0, 300, 4)),
+    *(happened(t, Kind.CREATED, "search", f"index-{t}") for t in range(1, 300, 7)),
+    *(happened(t, Kind.UNREADY, "payments", f"ledger-{t}") for t in range(100, 150, 2)),
+    *(happened(t, Kind.CRASHED, "payments", f"ledger-{t}") for t in range(110, 140, 3)),
+    happened(126, Kind.OOM_KILLED, "batch", "nightly-29412"),
+    happened(127, Kind.CRASH_LOOP, "batch", "nightly-29412"),
+    marked(95, "deploy 4.2"),
+    marked(160, "rolled back"),
+]
+
+
+def replay(desk: Conductor, light: bool) -> None:
+    """An incident, paused in its midst."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = write(Path(folder) / "incident.jsonl", sorted(INCIDENT, key=lambda line: line.t))
+        with open_session([path]) as session:
+            session.name = path.name
+            player = Player(session)
+            player.pause()
+            player.seek(130)
+            show = Replay(player, desk)
+            app.run(desk, show.items(), save_to=Path(folder), keep_mix=lambda: None, light=light, replay=show)
+
+
 if __name__ == "__main__":
     name, *options = sys.argv[1:]
     mixer = Mixer((Channel("batch", gain_db=-3.0), Channel("search", gain_db=-18.0, muted=True)))
@@ -45,6 +77,10 @@ if __name__ == "__main__":
         library=Library([ROOT / "snippets" / name]),
         mixer=mixer,
     )
+    if "replay" in options:
+        desk.clock = lambda: 130.0
+        replay(desk, "light" in options)
+        sys.exit()
     desk.health = Health(half_life=1e9)  # Nobody recovers while the picture is taken.
     app.run(
         desk,

@@ -27,6 +27,8 @@ SCREENS: dict[str, tuple[tuple[int, int], list[str], list[str]]] = {
     "snippet": ((80, 24), ["zen"], ["k", "k", "k", "Enter"]),
     "log-wide": ((160, 48), ["zen"], ["k", "k", "k", "Enter", "Escape"]),
     "help-wide": ((160, 48), ["classic", "light"], ["?"]),
+    "replay": ((80, 24), ["classic", "replay"], ["BTab"]),
+    "replay-wide": ((160, 48), ["zen", "replay"], ["b", "n"]),
 }
 
 
@@ -35,7 +37,7 @@ def test_a_screen_looks_as_it_did(tmp_path: Path, name: str) -> None:
     size, arguments, keys = SCREENS[name]
     show = [sys.executable, str(HERE / "show.py"), *arguments]
     with Terminal(tmp_path, show, size, PYTHONPATH=f"{ROOT}:{ROOT / 'tests'}") as terminal:
-        terminal.wait_for(r"terminating +♪ 4 ms")
+        terminal.wait_for(r"terminating +♪ 4 ms|❚❚ 02:10 / 04:56")
         terminal.type(*keys)
         screen = _settled(terminal)
     file = PICTURES / f"{name}.txt"
@@ -49,7 +51,9 @@ def _settled(terminal: Terminal) -> str:
     before = ""
     for _ in range(60):
         screen = re.sub(r"\d\d:\d\d:\d\d$", "HH:MM:SS", terminal.screen(), flags=re.MULTILINE)
-        screen = re.sub(r"[▁▂▃▄▅▆▇█]{8,}", lambda bars: "▁" * len(bars[0]), screen)
+        header, _, rest = screen.partition("\n")
+        header = re.sub(r"[▁▂▃▄▅▆▇█]{8,}", lambda bars: "▁" * len(bars[0]), header)
+        screen = f"{header}\n{rest}"
         if screen == before and not set("▮▌") & set(screen):
             return screen
         before = screen

@@ -13,12 +13,16 @@ from sonickube_tui.ui.app import Console
 from sonickube_tui.ui.events import EventLog
 from sonickube_tui.ui.mixer import MixerPanel
 from sonickube_tui.ui.snippet import SnippetPane
+from sonickube_tui.ui.stage import Stage
+from sonickube_tui.ui.timeline import Timeline
 
 HOMES: dict[Pane, type[DOMNode]] = {
     Pane.ANYWHERE: Console,
     Pane.EVENTS: EventLog,
     Pane.MIXER: MixerPanel,
     Pane.SNIPPET: SnippetPane,
+    Pane.REPLAY: Stage,
+    Pane.TIMELINE: Timeline,
 }
 
 
@@ -33,7 +37,7 @@ def test_no_key_means_two_things_in_one_place(pane: Pane) -> None:
     keys = Counter(
         key
         for action in ACTIONS
-        if action.pane in (pane, Pane.ANYWHERE)
+        if action.pane in {pane, Pane.REPLAY, Pane.ANYWHERE}
         for key in action.keys.split(",")
         if key
     )

@@ -74,7 +74,9 @@ async def console(
     async with app.run_test(size=size) as pilot:
         show = Show(app, pilot, engine)
         if source is None:
-            await until(lambda: desk.connection is WATCHING and desk.events == len(items))
+            await until(
+                lambda: desk.connections and desk.events == sum(isinstance(item, Event) for item in items)
+            )
             await pilot.pause(0.3)
         yield show
 
@@ -265,6 +267,54 @@ async def test_the_palette_finds_actions_and_snippets(tmp_path: Path) -> None:
         await until(lambda: "colours for a dark" in show.screen())
         await show.press("enter")
         await until(lambda: show.console.theme == "light")
+
+
+SHUT = Connection(at=1.0, cluster="prod-us", link=Link.REFUSED, detail="log in again")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 48)])
+async def test_of_several_clusters_each_row_and_strip_has_its_cluster(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    events = [
+        event(Kind.READY, "payments", "ledger-0", prefix="prod-eu/"),
+        event(Kind.READY, "payments", "ledger-1", prefix="prod-us/"),
+        event(Kind.READY, "kube-system", "coredns-5d78c9869d-4xkqp", prefix="prod-us/"),
+    ]
+    async with console(tmp_path, SHUT, *events, size=size) as show:
+        header, *_ = show.screen().splitlines()
+        assert "prod-us refused: log in again  prod-eu ▸ 412 pods" in header
+        rows = [line for line in show.screen().splitlines() if "○ ready" in line]
+        for row, name in zip(rows, ("prod-eu/payments", "prod-us/payments", "us/kube-system"), strict=True):
+            assert name in row
+        await show.press("tab")
+        strips = [line for line in show.screen().splitlines() if " M  S " in line]
+        assert len(strips) == 3
+        for strip, name in zip(
+            strips, ("prod-eu/payments", "prod-us/kube-system", "prod-us/payments"), strict=True
+        ):
+            assert name in strip
+        await show.press("m")
+        assert [channel.muted for channel in show.desk.mixer] == [True, False, False]
+
+
+async def test_a_list_that_comes_in_is_a_bar_in_the_header(tmp_path: Path) -> None:
+    listing = [
+        Connection(at=1.0, cluster="prod-eu", link=Link.LISTING, pods=pods, expected=10_000)
+        for pods in (500, 7_500)
+    ]
+    more = asyncio.Event()
+
+    async def source() -> AsyncIterator[Item]:
+        yield listing[0]
+        await more.wait()
+        yield listing[1]
+        await asyncio.Event().wait()
+
+    async with console(tmp_path, source=source(), size=(80, 24)) as show:
+        await until(lambda: "prod-eu ▸ listing    500 of 10,000 ▱▱▱▱▱▱▱▱  " in show.screen())
+        more.set()
+        await until(lambda: "prod-eu ▸ listing  7,500 of 10,000 ▰▰▰▰▰▰▱▱  " in show.screen())
 
 
 @pytest.mark.parametrize("size", [(79, 30), (100, 23)])

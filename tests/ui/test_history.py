@@ -83,3 +83,17 @@ def test_it_shows_what_a_plain_list_would(names: list[str], limit: int, words: s
     ]
     assert seqs(history) == matching
     assert history.total == len(kept)
+
+
+def test_what_is_cleared_stays_forgotten_and_the_filter_holds() -> None:
+    history = filled("shop", "batch", "shop")
+    history.filter("shop")
+    history.clear(first=6)
+    for late in entries("shop", first=3):
+        history.put(late)
+    assert (history.total, seqs(history)) == (0, [])
+    for entry in entries("batch", "shop", first=6):
+        history.put(entry)
+    assert (history.total, seqs(history)) == (2, [7])
+    history.filter("")
+    assert seqs(history) == [6, 7]

@@ -1,0 +1,140 @@
+"""A session as a sound file: WAV or FLAC, worked out and written piece by piece."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from contextlib import closing
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import msgspec
+
+from sonickube_tui.bounce.plan import Heard, Mixed, Plan
+from sonickube_tui.errors import UserError
+from sonickube_tui.event import Event
+from sonickube_tui.music.health import Health
+from sonickube_tui.music.merging import Merger
+from sonickube_tui.music.mixer import Mixer
+from sonickube_tui.music.snippets import Library
+from sonickube_tui.music.theme import Theme
+from sonickube_tui.replay import tame
+from sonickube_tui.session.format import EventLine, MixLine
+from sonickube_tui.session.lines import Lines
+from sonickube_tui.session.opening import Opened
+
+RING_OUT = 10.0
+"""Seconds that what still sounds has after the end; a loop would never be over."""
+
+FORMATS = {".wav": "WAV", ".flac": "FLAC"}
+
+
+class Excerpt(msgspec.Struct, frozen=True):
+    """What of a session is bounced: from `begin` to `end` in its seconds, so many times as fast.
+
+    `only` are patterns of namespaces or channels; without any, all are heard.
+    """
+
+    begin: float
+    end: float
+    speed: float = 1.0
+    only: Collection[str] = ()
+
+    @property
+    def seconds(self) -> float:
+        """How long it takes, without what rings out."""
+        return (self.end - self.begin) / self.speed
+
+    def hears(self, event: Event) -> bool:
+        """Whether an event is meant."""
+        names = (event.namespace, event.channel)
+        return not self.only or any(fnmatchcase(name, one) for one in self.only for name in names)
+
+
+class Bounced(msgspec.Struct, frozen=True):
+    """What became of it: `failures` has a line for each snippet that failed."""
+
+    seconds: float
+    voices: int
+    unheard: int
+    failures: tuple[str, ...]
+
+
+def check_target(file: Path) -> None:
+    """Raises UserError when the file's name says no format that can be written, or it is there already."""
+    if file.suffix.lower() not in FORMATS:
+        raise UserError(f"{file}: the name must end in {' or '.join(FORMATS)}")
+    if file.exists():
+        raise UserError(f"{file} is there already; name another file, or move it away")
+
+
+def bounce(
+    session: Opened,
+    excerpt: Excerpt,
+    file: Path,
+    *,
+    theme: Theme,
+    library: Library,
+    merger: Merger,
+    bits: int = 16,
+    progress: Callable[[float], None] = lambda seconds: None,
+) -> Bounced:
+    """Write what of a session would be heard. The same session and snippets give the same bytes.
+
+    `progress` is told the seconds that are written. What is written so far stays when it is interrupted.
+    Raises UserError when the file cannot be written, and as the session does.
+    """
+    import soundfile
+
+    from sonickube_tui.bounce.sound import Performance
+    from sonickube_tui.engine.builtin.mix import RATE
+
+    scene = session.index.seek(excerpt.begin)
+    health = Health()
+    for channel, pain in scene.pains.items():
+        health.suffer(0.0, channel, pain)
+    plan = Plan(theme=theme, library=library, merger=merger, health=health)
+    voices = 0
+
+    def cues() -> Iterator[Heard | Mixed]:
+        nonlocal voices
+        for cue in plan.work_out(_happenings(session, excerpt)):
+            voices += isinstance(cue, Heard)
+            yield cue
+
+    written = 0
+    try:
+        with (
+            soundfile.SoundFile(
+                file, "x", RATE, 2, subtype=f"PCM_{bits}", format=FORMATS[file.suffix.lower()]
+            ) as out,
+            closing(Performance()) as performance,
+        ):
+            for samples in performance.samples(cues(), seconds=excerpt.seconds + RING_OUT):
+                out.write(samples)
+                written += len(samples)
+                progress(written / RATE)
+    except (OSError, soundfile.LibsndfileError) as error:
+        raise UserError(f"{file} cannot be written: {error}") from None
+    failures = dict.fromkeys(
+        f"{name}.rb line {failed.line}: {failed.error}: {failed.message}"
+        for name, failed in performance.failures
+    )
+    return Bounced(written / RATE, voices, plan.unheard, tuple(failures))
+
+
+def _happenings(session: Opened, excerpt: Excerpt) -> Iterator[tuple[float, Event | Mixer]]:
+    scene = session.index.seek(excerpt.begin)
+    mixer = Mixer(scene.mix)
+    mixer.dimmed = scene.dimmed
+    yield 0.0, mixer
+    for found in Lines(session.file, scene.place).read():
+        if found.t > excerpt.end:
+            return
+        at = (found.t - excerpt.begin) / excerpt.speed
+        match found.line:
+            case EventLine(event=event) if excerpt.hears(event):
+                yield at, tame(event, event.at)
+            case MixLine() as line:
+                mixer = Mixer(line.channels)
+                mixer.dimmed = line.dimmed
+                yield at, mixer

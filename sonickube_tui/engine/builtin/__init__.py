@@ -1,0 +1,1 @@
+"""The built-in player: snippets heard without Sonic Pi."""

@@ -1,0 +1,169 @@
+# Samples: found by name or filter, and their arguments turned into what the players know.
+
+# What Sonic Pi tells of a sample.
+Recording = Struct.new(:name, :duration, :num_chans) do
+  def to_s = "#<Sample #{name}>"
+  alias_method :inspect, :to_s
+
+  # Equal parts of the sample, or of a part of it.
+  def slices(count = 16, start = 0, finish = 1)
+    size = (finish - start) / count.to_f
+    Array.new(count.to_i) do |n|
+      { start: start + (n * size), finish: start + ((n + 1) * size), index: n }
+    end.ring
+  end
+end
+
+module Samples
+  FILE = %r{/|\\|\.(wav|wave|aif|aiff|flac|ogg|oga)\z}i
+
+  class << self
+    # The samples that a call's first arguments name: a symbol is a name, all others narrow the choice.
+    def find(filters)
+      filters = filters.flat_map { |one| Options.list?(one) ? one.to_a : [one] }.compact
+      return [] if filters.empty?
+      return [filters[0]] if filters.size == 1 && filters[0].is_a?(Recording)
+
+      found = filters.inject(Instruments.samples.keys.sort) { |names, filter| narrow(names, filter) }
+      found.map { |name| recording(name) }
+    end
+
+    def one(filters) = find(filters).first
+
+    # First arguments, and the rest as one hash.
+    def split(args)
+      first = args.take_while { |arg| !arg.is_a?(Hash) && !arg.is_a?(SPMap) }
+      [first, Options.of(args.drop(first.size)).dup]
+    end
+
+    # Arguments as they are sent; `recording` tells how long the sample is.
+    def settle(recording, args, instrument)
+      args.compact!
+      args.replace((Strand.current.locals[:sample_defaults] || {}).merge(args))
+      stretch(recording, args)
+      cut(recording, args)
+      return args unless instrument
+
+      Instruments.settle(args, instrument)
+    end
+
+    private
+
+    def recording(name) = Recording.new(name.to_sym, *Instruments.samples[name])
+
+    def narrow(found, filter)
+      case filter
+      when Symbol then found & [filter.name]
+      when Recording then found & [filter.name.name]
+      when String
+        if FILE.match?(filter)
+          raise MissingError, "sample #{filter.inspect}: files are not in the built-in player"
+        end
+
+        found.select { |name| name.include?(filter.downcase) }
+      when Regexp then found.grep(filter)
+      when Integer then found.empty? ? [] : [found[filter % found.size]]
+      when Proc then Array(filter.call(found))
+      else raise "Unknown sample filter type: #{filter.class} - got: #{filter.inspect}"
+      end
+    end
+
+    def stretch(recording, args)
+      beats = ->(name) { positive(name, args[name]) }
+      full = recording.duration / Strand.current.locals[:beat_seconds]
+      args[:rate] = (1.0 / beats[:beat_stretch]) * (args[:rate] || 1) * full if args[:beat_stretch]
+      if args[:pitch_stretch]
+        rate = (1.0 / beats[:pitch_stretch]) * full
+        args[:rate] = rate * (args[:rate] || 1)
+        args[:pitch] = args[:pitch].to_f - Strand.snippet.ratio_to_pitch(rate)
+      end
+      args[:rate] = Strand.snippet.pitch_to_ratio(args[:rpitch].to_f) * (args[:rate] || 1) if args[:rpitch]
+    end
+
+    def positive(name, value)
+      return value.to_f if value.is_a?(Numeric) && value.positive?
+
+      raise "#{name}: opt needs to be a positive number. Got: #{value.inspect}"
+    end
+
+    def cut(recording, args)
+      raise MissingError, "onset: of a sample is not in the built-in player" if args[:onset]
+      return unless args[:slice]
+
+      slices = recording.slices(args.fetch(:num_slices, 16).round)
+      slice = args[:slice].is_a?(Proc) ? args[:slice].call(slices) : slices[args[:slice].round]
+      slice = slice[0] if Options.list?(slice)
+      size = slice[:finish] - slice[:start]
+      args[:finish] = [slice[:start] + ((args[:finish] || 1) * size), 1].min
+      args[:start] = slice[:start] + ((args[:start] || 0) * size)
+      args[:slice] = slice[:index] if slice[:index]
+    end
+  end
+end
+
+module Language
+  def sample(*args, &block)
+    filters, opts = Samples.split(args)
+    opts = (Strand.current.locals[:sample_defaults] || {}).merge(opts)
+    filters = [opts.delete(:path)] if filters.empty? && opts.key?(:path)
+    recording = Samples.one(filters)
+    unless recording
+      Score.say("sample #{filters.inspect} - no match found, skipping.")
+      return BlankNode.new(opts)
+    end
+
+    simple = (opts.keys - Sounds::SIMPLE - Sounds::SLIDES).empty?
+    instrument = Instruments.player(recording.num_chans, simple)
+    opts = Samples.settle(recording, opts, instrument)
+    Instruments.slides(opts, instrument)
+    node = Sounds.begin(instrument, opts, sample: recording.name)
+    Threads.begin({}, block) { block.call(node) } if block
+    node
+  end
+
+  def sample_info(*args)
+    filters, = Samples.split(args)
+    Samples.one(filters) || raise("No sample found for #{filters.inspect}")
+  end
+  alias sample_buffer sample_info
+  alias load_sample sample_info
+
+  def load_samples(*args) = Samples.find(Samples.split(args)[0])
+
+  def sample_loaded?(*args) = !Samples.one(Samples.split(args)[0]).nil?
+
+  # In beats, as it would sound with these arguments.
+  def sample_duration(*args)
+    recording = sample_info(*args)
+    opts = Samples.settle(recording, Samples.split(args)[1], nil)
+    start, finish = (opts[:start] || 0).to_f, (opts[:finish] || 1).to_f
+    part = [[start, 0.0].max, 1.0].sort[0] - [[finish, 0.0].max, 1.0].sort[0]
+    seconds = recording.duration / (opts[:rate] || 1).abs * part.abs
+    if opts.key?(:sustain) && opts[:sustain] != -1
+      seconds = [%i[attack decay sustain release].sum { |name| [0, opts[name].to_f].max }, seconds].min
+    end
+    Strand.current.locals[:scale_arguments] ? seconds / current_beat_duration : seconds
+  end
+
+  def use_sample_bpm(name, *opts)
+    seconds = Strand.with(scale_arguments: false) { sample_duration(name, *opts) }
+    use_bpm((Options.of(opts)[:num_beats] || 1) * (60.0 / seconds))
+  end
+
+  def with_sample_bpm(name, *opts, &)
+    with_bpm((Options.of(opts)[:num_beats] || 1) * (60.0 / sample_info(name).duration), &)
+  end
+
+  def all_sample_names = Instruments.samples.keys.map(&:to_sym).sort.ring
+
+  def sample_names(group)
+    names = all_sample_names.to_a.select { |name| name.start_with?("#{group}_") }
+    raise "Unknown sample group #{group.inspect}" if names.empty?
+
+    names.ring
+  end
+
+  def sample_groups = all_sample_names.to_a.map { |name| name.name.split("_").first.to_sym }.uniq.ring
+
+  def sample_paths(*args) = Samples.find(Samples.split(args)[0]).map { |recording| recording.name.name }.ring
+end

@@ -1,0 +1,157 @@
+# Threads over virtual time. Each is a fiber; whose time is earliest runs, and no clock is waited for.
+
+class Stop < StandardError; end
+
+# The sandbox's own refusal: no `rescue` of a snippet is meant to catch it.
+class Refused < Exception; end
+
+# One thread: its place in time, its settings, and what it hands on to the threads it begins.
+class Strand
+  # `id` orders threads of one time as Sonic Pi does: a parent before its children, elder before younger.
+  # `origin` is its block: where it was begun is told when nothing else is known.
+  attr_reader :id, :name, :locals, :scopes, :origin
+  attr_accessor :time, :beat, :place, :chance, :ticks, :density, :deltas, :last_sync, :synced, :cues,
+                :waiting, :warped, :last_node
+
+  DEFAULTS = { beat_seconds: 1.0, child_seeds: 0, scale_arguments: true }.freeze
+
+  class << self
+    attr_accessor :current, :snippet
+
+    # The block with other settings of the current thread.
+    def with(**changes)
+      locals = current.locals
+      before = locals.slice(*changes.keys)
+      locals.update(changes)
+      yield
+    ensure
+      changes.each_key { |key| before.key?(key) ? locals[key] = before[key] : locals.delete(key) }
+    end
+  end
+
+  def initialize(parent: nil, name: nil, seed: 0, origin: nil, &block)
+    @id = parent ? parent.next_id : [0]
+    @name = name
+    @origin = origin
+    @time = parent ? parent.time : 0r
+    @beat = parent ? parent.beat : 0
+    @locals = parent ? parent.locals.dup : DEFAULTS.dup
+    @place = parent ? parent.place : 0
+    @scopes = parent ? parent.scopes.dup : []
+    @chance = Chance.new(seed)
+    @ticks = {}
+    @density = 1.0
+    @deltas = {}
+    @cues = 0
+    @spawned = 0
+    @scopes.each(&:hold)
+    @fiber = Fiber.new { run(&block) }
+  end
+
+  def next_id = @id + [(@spawned += 1) - 1]
+
+  # A thread of this one's: `seed` adds to its own, else the next of those that its stream gives to children.
+  def spawn(name: nil, seed: nil, origin: nil, &block)
+    unless seed
+      seed = chance.at(locals[:child_seeds]) * Chance::SIZE
+      locals[:child_seeds] += 1
+    end
+    child = Strand.new(parent: self, name:, seed: seed + chance.seed, origin:, &block)
+    Scheduler.add(child)
+  end
+
+  def resume
+    Strand.current = self
+    @fiber.resume
+  ensure
+    Strand.current = nil
+  end
+
+  def alive? = @fiber.alive?
+
+  def before?(other) = time == other.time ? (id <=> other.id).negative? : time < other.time
+
+  def sleep(seconds)
+    @time += seconds.to_r
+    Scheduler.pause(self) unless warped
+  end
+
+  private
+
+  def run
+    yield
+  rescue Stop
+    nil
+  rescue Exception => e
+    Score.failed(e)
+    Scheduler.halt if e.is_a?(Refused)
+  ensure
+    scopes.reverse_each { |scope| scope.release(time) }
+    Score.add(:Done, time) if id == [0] && e.nil?
+  end
+end
+
+module Scheduler
+  # Real time is looked at once in so many steps.
+  STEPS = 64
+
+  class << self
+    # Forget every thread. The run may last `seconds` of real time for each advance.
+    def reset(seconds)
+      @strands = []
+      @seconds = seconds
+      @steps = 0
+      @time = 0r
+    end
+
+    # How far any thread has come.
+    attr_reader :time
+
+    def add(strand) = @strands.push(strand) && strand
+
+    def named?(name) = @strands.any? { |strand| strand.name == name }
+
+    # Run every thread up to a virtual time, in seconds.
+    def advance(limit)
+      @limit = limit
+      @deadline = now + @seconds
+      while (strand = first) && strand.time <= limit
+        strand.resume
+        @time = [@time, strand.time].max
+        @strands.delete(strand) unless strand.alive?
+      end
+      @ended = first.nil?
+    end
+
+    # No thread will go on: none is left, or each waits for a cue that nobody gives.
+    def ended? = @ended
+
+    def halt = @strands.clear
+
+    # Let others run whose time is earlier.
+    def pause(strand)
+      check
+      Fiber.yield unless strand.time <= @limit && first.equal?(strand)
+    end
+
+    # Real time is over: told at the line that is running, before the console ends it from outside.
+    def check
+      @steps += 1
+      return unless (@steps % STEPS).zero? && now > @deadline
+
+      raise Refused, "took longer than #{@seconds.to_s.delete_suffix(".0")} s to work out"
+    end
+
+    private
+
+    def first
+      earliest = nil
+      @strands.each do |strand|
+        earliest = strand if !strand.waiting && (earliest.nil? || strand.before?(earliest))
+      end
+      earliest
+    end
+
+    def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)
+  end
+end

@@ -1,0 +1,240 @@
+"""Real Ruby in a sandbox: snippets in, scores out.
+
+Each run has a Ruby of its own, so that no snippet can disturb another whatever it redefines. That is cheap:
+Ruby is booted and the prelude loaded once, the memory that this changed is kept, and a new run is a new
+instance of the compiled module with a copy of it: some 5 ms and 6 MB, instead of 300 ms.
+
+A run sees no files, no network, no other program and no clock to wait for; its memory is limited, and so is
+the real time for each advance.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+import wasmtime
+
+from sonickube_tui.engine.builtin.instruments import Instrument
+from sonickube_tui.engine.builtin.language import NO_EFFECT, NOT_IN
+from sonickube_tui.engine.builtin.score import (
+    Control,
+    Effect,
+    EffectEnd,
+    Ended,
+    Failed,
+    Play,
+    Sample,
+    ScoreEvent,
+)
+from sonickube_tui.engine.builtin.wasm import Instance, RubyError, compiled
+
+SECONDS = 1.0
+"""Seconds of real time in which an advance must be worked out: a hundred times what snippets take."""
+
+GRACE = 0.25
+"""Seconds more, in which Ruby itself may say at which line time ran out, before it is ended from outside."""
+
+TAIL = 1.0
+"""Seconds that an effect rings on when its run had to be ended: Sonic Pi's own, where an effect has none."""
+
+RANDOM_VALUES = 441_000
+"""How many 16-bit values Sonic Pi's random stream has."""
+
+PRELUDE = (
+    "options", "wire", "random", "rings", "theory", "nodes", "strands", "time", "threads", "cues", "score",
+    "instruments", "sounds", "samples", "effects", "patterns", "run",
+)  # fmt: skip
+"""The files of our Ruby, in the order of loading."""
+
+_CHUNK = 65536
+"""Bytes of the random stream for each step: what Ruby throws away would be copied into every run."""
+
+
+class Ruby:
+    """Ruby, booted, with the language and what it must know of synths and samples. For one thread.
+
+    `wasm` is the module `ruby.wasm` of npm's `@ruby/3.4-wasm-wasi`; compiling it takes 10 to 40 seconds, and
+    the result is kept in the folder `cache`. `random` is Sonic Pi's random stream: `RANDOM_VALUES` 16-bit
+    values, little-endian. An advance may take `seconds` of real time.
+    Raises OSError when a file cannot be read, wasmtime.WasmtimeError when the module is no Ruby.
+    """
+
+    def __init__(
+        self,
+        wasm: Path,
+        *,
+        cache: Path,
+        random: bytes,
+        instruments: Mapping[str, Instrument],
+        samples: Mapping[str, Sample],
+        seconds: float = SECONDS,
+    ) -> None:
+        if len(random) != 2 * RANDOM_VALUES:
+            raise ValueError(f"the random stream has {len(random)} bytes, not {2 * RANDOM_VALUES}")
+        config = wasmtime.Config()
+        config.epoch_interruption = True
+        self._engine = wasmtime.Engine(config)
+        self._module = compiled(self._engine, wasm, cache)
+        self._seconds = seconds
+        self._synths = {one.name for one in instruments.values()}
+        self._samples = set(samples)
+        self._runs: dict[int, _Run] = {}
+        booted = Instance(self._engine, self._module)
+        booted.boot()
+        for name in PRELUDE:
+            file = Path(__file__).parent / "prelude" / f"{name}.rb"
+            booted.run(f"eval({_text(file.read_bytes())}, TOPLEVEL_BINDING, '{name}.rb', 1); GC.start")
+        table = {name: msgspec.to_builtins(one) for name, one in instruments.items()}
+        lengths = {name: [sample.seconds, sample.channels] for name, sample in samples.items()}
+        booted.run(
+            f"Instruments.load(Wire.read({_packed(table)}, symbols: true), Wire.read({_packed(lengths)}))\n"
+            f"Run.refuse(Wire.read({_packed(NOT_IN)}))\n"
+            f"Run.ignore(Wire.read({_packed(NO_EFFECT)}))\nGC.start"
+        )
+        booted.run(f"Chance.samples = String.new(capacity: {len(random)})")
+        for at in range(0, len(random), _CHUNK):
+            booted.run(f"Chance.samples << {_bytes(random[at : at + _CHUNK])}; GC.start")
+        self._image = booted.difference_from(Instance(self._engine, self._module))
+
+    def start(self, run: int, text: str, event: Mapping[str, object], *, tempo: float, seed: int) -> None:
+        """Make a run ready: nothing of the snippet has run yet.
+
+        `event` is what the snippet finds in `ev`, `tempo` the beats per minute, `seed` that of its random
+        numbers. A run of the same number is stopped.
+        """
+        self.stop(run)
+        instance = Instance(self._engine, self._module)
+        instance.become(self._image)
+        told = {
+            "text": text.encode("utf-8", "replace").decode(),
+            "event": event,
+            "tempo": tempo,
+            "seed": seed,
+            "seconds": self._seconds,
+        }
+        instance.run(f"Run.begin(Wire.read({_packed(told)}, symbols: true))")
+        self._runs[run] = _Run(instance)
+
+    def advance(self, run: int, until: float) -> list[ScoreEvent]:
+        """Work a run out up to `until` seconds of its virtual time, and give what is new, in order of time.
+
+        The run is over when the last event is `Ended`; it is forgotten then, as it is when the sandbox had to
+        end it. Raises KeyError for a run that is over.
+        """
+        going = self._runs[run]
+        going.instance.rested()
+        try:
+            with _interrupted_after(self._engine, self._seconds + GRACE):
+                answer = going.instance.ask(f"Run.advance({float(until)!r})")
+            events = _decoder.decode(answer)
+            self._check(events)
+        except _ENDED as error:
+            # (What was worked out before is lost: it was not given yet.)
+            kind, message = _refusal(error, self._seconds)
+            at = going.reached
+            ends = [EffectEnd(at, node, TAIL) for node in reversed(going.effects)]
+            events = [Failed(at, kind, message, 0), *ends, Ended(at)]
+        going.went_on(until, events)
+        if events and isinstance(events[-1], Ended):
+            self.stop(run)
+        return events
+
+    def _check(self, events: Iterable[ScoreEvent]) -> None:
+        """Believe nothing that a snippet may have tampered with. Raises RubyError."""
+        for event in events:
+            numbers = [event.at]
+            if isinstance(event, Play | Effect | Control):
+                numbers += event.args.values()
+            elif isinstance(event, EffectEnd):
+                numbers.append(event.tail)
+            if isinstance(event, Play | Effect) and event.synth not in self._synths:
+                raise RubyError(f"there is no {event.synth[:50]}")
+            if isinstance(event, Play) and event.sample and event.sample not in self._samples:
+                raise RubyError(f"there is no sample {event.sample[:50]}")
+            if not all(map(math.isfinite, numbers)):
+                raise RubyError("a number that is none")
+
+    def memory(self, run: int) -> int:
+        """How many bytes of `MEMORY` a run has taken."""
+        return self._runs[run].instance.size
+
+    def close(self) -> None:
+        """Forget all runs, and Ruby."""
+        for run in list(self._runs):
+            self.stop(run)
+        self._module.close()
+        self._engine.close()
+
+    def stop(self, run: int) -> None:
+        """Forget a run, if there is one."""
+        if over := self._runs.pop(run, None):
+            over.instance.close()
+
+
+class _Run:
+    """A run and its Ruby: how far it was worked out, and which of its effects are open."""
+
+    def __init__(self, instance: Instance) -> None:
+        self.instance = instance
+        self.reached = 0.0
+        self.effects: list[int] = []
+
+    def went_on(self, until: float, events: Iterable[ScoreEvent]) -> None:
+        """Keep what must be known when the run has to be ended."""
+        self.reached = until
+        for event in events:
+            if isinstance(event, Effect):
+                self.effects.append(event.node)
+            elif isinstance(event, EffectEnd) and event.node in self.effects:
+                self.effects.remove(event.node)
+
+
+_decoder = msgspec.msgpack.Decoder(list[ScoreEvent])
+
+_ENDED = (wasmtime.WasmtimeError, wasmtime.Trap, wasmtime.ExitTrap, msgspec.MsgspecError, RubyError)
+"""What a snippet that breaks its Ruby may come to."""
+
+
+@contextmanager
+def _interrupted_after(engine: wasmtime.Engine, seconds: float) -> Iterator[None]:
+    timer = threading.Timer(seconds, engine.increment_epoch)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        # It must not fire into the next call.
+        timer.join()
+
+
+def _refusal(error: Exception, seconds: float) -> tuple[str, str]:
+    """Class and message of what ended a run from outside."""
+    text = str(error)
+    if isinstance(error, wasmtime.Trap):
+        if error.trap_code == wasmtime.TrapCode.INTERRUPT:
+            return "Refused", f"took longer than {seconds:g} s to work out"
+        if error.trap_code == wasmtime.TrapCode.STACK_OVERFLOW:
+            return "SystemStackError", "stack level too deep"
+    if isinstance(error, wasmtime.ExitTrap):
+        return "SystemExit", "a snippet may not end the program"
+    return "Refused", text.splitlines()[-1].strip()[:200] if text else type(error).__name__
+
+
+def _bytes(data: bytes) -> str:
+    """Ruby text for a string of bytes."""
+    return f'"{base64.b64encode(data).decode()}".unpack1("m")'
+
+
+def _text(data: bytes) -> str:
+    return f"{_bytes(data)}.force_encoding('utf-8')"
+
+
+def _packed(value: object) -> str:
+    return _bytes(msgspec.msgpack.encode(value))

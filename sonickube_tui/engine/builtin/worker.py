@@ -1,0 +1,222 @@
+"""The built-in player as a process: Ruby works snippets out, the player sounds them, the console is told.
+
+It is a process of its own so that neither Ruby nor a busy screen delays the sound, and so that nothing that
+a library prints gets onto the screen. It ends when the console does.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import sys
+import threading
+from contextlib import suppress
+from typing import BinaryIO
+
+import msgspec
+
+from sonickube_tui.engine.builtin import messages, parts, player, score
+from sonickube_tui.engine.builtin.instruments import instruments
+from sonickube_tui.engine.builtin.messages import (
+    Answer,
+    Began,
+    Broke,
+    Finished,
+    Health,
+    Levels,
+    Over,
+    Printed,
+    Raised,
+    Ready,
+    Request,
+    Sound,
+    Stop,
+)
+from sonickube_tui.engine.builtin.player import NoDevice, Player, Start
+from sonickube_tui.engine.builtin.vm import Ruby
+
+AHEAD = 2.0
+"""Seconds that a run is worked out ahead of what is rendered."""
+
+LOOK_EVERY = 0.1
+"""Seconds between two looks at how far runs are, while there are any."""
+
+
+class _Run(msgspec.Struct):
+    """A run that is not over: how far it is worked out, and what is to be told of it, and when.
+
+    The first `skip` answers were told by the process before this one.
+    """
+
+    skip: int
+    reached: float = 0.0
+    over: bool = False
+    begun: bool = False
+    told: list[tuple[float, Answer]] = []
+
+
+class Worker:
+    """Does what the console asks, and tells it what happens."""
+
+    def __init__(self, outbox: BinaryIO, *, null: bool) -> None:
+        self._outbox = outbox
+        self._inbox: queue.SimpleQueue[Request | player.News | None] = queue.SimpleQueue()
+        self._player = Player(self._inbox.put, null=null)
+        self._runs: dict[int, _Run] = {}
+        self._levels: dict[int, float] = {}
+        self._starts: list[Start] = []
+        self._health = Health(0, 0)
+
+    def work(self, inbox: BinaryIO) -> None:
+        """Until the console closes its end. Raises what makes it impossible to go on."""
+        self._player.start()
+        self._ruby = Ruby(
+            parts.ruby(),
+            cache=parts.compiled(),
+            random=parts.random_stream(),
+            instruments=instruments(parts.synthdefs()),
+            samples=parts.samples(),
+        )
+        threading.Thread(target=self._read, args=(inbox,), daemon=True).start()
+        self._send(Ready())
+        while True:
+            with suppress(queue.Empty):
+                message = self._inbox.get(timeout=LOOK_EVERY if self._runs else None)
+                if message is None:
+                    return
+                self._handle(message)
+            if self._inbox.empty():  # What was sounding in the process before this one begins together.
+                self._begin()
+            for number in list(self._runs):
+                self._go_on(number)
+            self._look_after_health()
+
+    def _read(self, inbox: BinaryIO) -> None:
+        """Requests, in their order, until the pipe ends. What makes it quieter does not wait for Ruby."""
+        while len(header := inbox.read(messages.HEADER.size)) == messages.HEADER.size:
+            request = messages.requests.decode(inbox.read(*messages.HEADER.unpack(header)))
+            if isinstance(request, Levels):
+                self._levels |= request.levels
+                for number, level in request.levels.items():
+                    self._player.set_level(number, level)
+                continue
+            if isinstance(request, Stop):
+                for number in request.runs:
+                    self._player.set_level(number, 0.0)
+            self._inbox.put(request)
+        self._inbox.put(None)
+
+    def _send(self, answer: Answer) -> None:
+        with suppress(BrokenPipeError):  # The console is gone; the other pipe says so, too.
+            self._outbox.write(messages.framed(answer))
+            self._outbox.flush()
+
+    def _handle(self, message: Request | player.News) -> None:
+        match message:
+            case Sound():
+                self._sound(message)
+                if not message.late:
+                    self._begin()
+            case Stop():
+                self._begin()
+                for number in message.runs:
+                    self._ruby.stop(number)
+                    if run := self._runs.get(number):
+                        run.over = True
+                        self._player.stop(number)
+            case player.Began() if run := self._runs.get(message.run):
+                run.begun = True
+                self._send(Began(message.run))
+            case player.Over() if run := self._runs.pop(message.run, None):
+                self._ruby.stop(message.run)
+                self._levels.pop(message.run, None)
+                for _, answer in run.told:
+                    self._send(answer)
+                self._send(Over(message.run, message.lost))
+            case player.Broke():
+                raise RuntimeError(message.text)
+
+    def _sound(self, sound: Sound) -> None:
+        """Work out how a run begins."""
+        self._runs[sound.run] = _Run(sound.told)
+        try:
+            self._ruby.start(sound.run, sound.snippet, sound.event, tempo=sound.tempo, seed=sound.run)
+            events = self._work_out(sound.run, sound.late + AHEAD)
+        except Exception as error:  # One run that the sandbox cannot take must not end the others.
+            del self._runs[sound.run]
+            self._send(Raised(sound.run, type(error).__name__, str(error)[:300], 0))
+            self._send(Over(sound.run))
+        else:
+            self._starts.append(Start(run=sound.run, events=events, level=sound.level, late=sound.late))
+
+    def _begin(self) -> None:
+        """Let what is worked out be heard, at the levels of now."""
+        if self._starts:
+            replace = msgspec.structs.replace
+            self._player.play(
+                *(replace(start, level=self._levels.get(start.run, start.level)) for start in self._starts)
+            )
+            self._starts.clear()
+
+    def _go_on(self, number: int) -> None:
+        """Work a run out as far as is needed now, and tell what has come to pass in it."""
+        run = self._runs[number]
+        ahead = self._player.ahead(number)
+        if ahead is None or not run.begun:
+            return
+        if not run.over and run.reached < ahead + AHEAD:
+            self._player.write(number, self._work_out(number, ahead + 2 * AHEAD))
+        while run.told and run.told[0][0] <= ahead:
+            self._send(run.told.pop(0)[1])
+
+    def _work_out(self, number: int, until: float) -> list[score.ScoreEvent]:
+        run = self._runs[number]
+        events = self._ruby.advance(number, until)
+        run.reached = until
+        for event in events:
+            answer: Answer | None = None
+            match event:
+                case score.Done():
+                    answer = Finished(number)
+                case score.Failed():
+                    answer = Raised(number, event.error, event.message, event.line)
+                case score.Said():
+                    answer = Printed(number, event.text)
+                case score.Ended():
+                    run.over = True
+            if answer and run.skip:
+                run.skip -= 1
+            elif answer:
+                run.told.append((event.at, answer))
+        return events
+
+    def _look_after_health(self) -> None:
+        health = Health(self._player.gaps, self._player.stage.worlds - 1)
+        if health != self._health:
+            self._health = health
+            self._send(health)
+
+    def close(self) -> None:
+        """Fall silent."""
+        self._player.close()
+
+
+def main() -> None:
+    """Work on standard input and output. With the argument `null` it plays on no sound card."""
+    outbox = os.fdopen(os.dup(1), "wb")
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
+    worker = Worker(outbox, null="null" in sys.argv[1:])
+    try:
+        worker.work(sys.stdin.buffer)
+        worker.close()
+    except NoDevice as lack:
+        worker._send(Broke(f"{lack}: connect one, or --audio dummy plays on none"))
+    except Exception as error:
+        worker._send(Broke(f"{type(error).__name__}: {error}"[:300].replace("\n", " ")))
+    os._exit(0)  # The threads of the sound card and of reading wait for ever.
+
+
+if __name__ == "__main__":
+    main()
