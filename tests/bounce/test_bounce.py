@@ -21,6 +21,8 @@ from sonickube_tui.music.theme import read_theme
 from sonickube_tui.session.format import Line, MixLine
 from sonickube_tui.session.opening import open_session
 
+pytestmark = pytest.mark.real
+
 THEME = read_theme(ROOT / "themes" / "classic.toml")
 
 

@@ -416,6 +416,7 @@ async def test_a_watch_that_ends_is_begun_again_where_it_ended(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reflector, "WATCH_SECONDS", (1, 1))
+    monkeypatch.setattr(reflector, "SHORT", 0.1)
     async with reflecting(place) as (observer, diary):
         pods = 0
         async with asyncio.timeout(60):

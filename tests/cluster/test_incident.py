@@ -30,7 +30,7 @@ TOGETHER = (DATA / "incident.reflector.txt").read_text().splitlines()
 COMPANY = {"Flapping", "NodeLost"}
 """The reasons of what several states add up to."""
 
-pytestmark = pytest.mark.usefixtures("hasty")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("hasty")]
 
 
 class Replay:

@@ -383,6 +383,7 @@ def test_more_than_the_limit_is_not_unpacked(tmp_path: Path) -> None:
 JUNK = [b"\n", b"[" * 3000, b'{"a":' * 3000, b"9" * 500]
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_whatever_is_done_to_a_file_its_good_lines_play_or_it_is_told_why_not(

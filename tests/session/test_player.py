@@ -20,6 +20,8 @@ from sonickube_tui.session.player import SPEEDS, Player
 from sonickube_tui.session.state import Scene
 from tapes import BEGAN, happened, marked, write
 
+pytestmark = pytest.mark.slow
+
 
 class Listener:
     """Writes down what a player plays."""

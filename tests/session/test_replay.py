@@ -32,6 +32,8 @@ from sonickube_tui.session.opening import open_session
 from sonickube_tui.session.player import Player
 from tapes import BEGAN, happened, marked, write
 
+pytestmark = pytest.mark.slow
+
 
 class Stage:
     """A session that is replayed, and what comes of it."""

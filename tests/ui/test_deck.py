@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
+
 from players import ROOT, PaperEngine, event, score, until
 from players import conductor as make_conductor
 from sonickube_tui.entry import Listener
@@ -17,6 +19,8 @@ from sonickube_tui.session.format import MarkLine, MixLine
 from sonickube_tui.session.opening import open_session
 from sonickube_tui.ui.app import Console
 from ui.test_console import Show
+
+pytestmark = pytest.mark.slow
 
 WATCHING = Connection(at=1.0, cluster="prod-eu", link=Link.WATCHING, pods=412)
 

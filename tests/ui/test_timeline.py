@@ -25,6 +25,8 @@ from sonickube_tui.ui.timeline import HEAD, PIN, Column, Timeline, clock, column
 from tapes import happened, marked, write
 from ui.test_console import Show
 
+pytestmark = pytest.mark.slow
+
 ONE_OF_EACH = (1, 1, 1, 1, 1)
 
 
