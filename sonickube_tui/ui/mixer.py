@@ -156,7 +156,7 @@ class MixerPanel(ScrollView, can_focus=True, inherit_bindings=False):
 
     def _draw(self, channel: Channel, width: int, *, chosen: bool) -> Strip:
         look, heard = self.look, self._conductor.mixer.audible(channel.name)
-        name = min(28, max(8, width - 1 - _FADER - _GAIN - _LAMPS - METER - 24))
+        name = min(28, max(8, width - 1 - _FADER - _GAIN - _LAMPS - METER - 26))
         knob = round(_FADER * fader(channel.gain_db))
         lit = self._meter(channel.name, time.monotonic())
         _, severity = self._conductor.activity.get(channel.name, (0.0, None))
