@@ -84,7 +84,7 @@ def test_themes_are_listed_a_line_each(tmp_path: Path) -> None:
         (["demo", "--headless", "--sonic-pi", "localhost"], ["must be HOST:PORT"]),
         (
             ["demo", "--headless", "--engine", "loud"],
-            ["'loud' is not one of 'auto', 'sonic-pi', 'boot', 'bridge', 'silent'"],
+            ["'loud' is not one of 'auto', 'sonic-pi', 'boot', 'bridge', 'builtin', 'silent'"],
         ),
         (["demo", "--headless", "--for", "0"], ["--for"]),
         (["demo", "--headless", "--config", "nowhere.toml"], ["nowhere.toml cannot be read"]),

@@ -227,7 +227,9 @@ class SonicPi:
             self._gone.clear()
             self._hello = asyncio.get_running_loop().create_future()
             self._link.send(address, render_hello(self._reply))
-            return await asyncio.wait_for(self._hello, HELLO_TIMEOUT)
+            # Not wait_for: before Python 3.12 it forgets a cancellation that comes with the answer.
+            async with asyncio.timeout(HELLO_TIMEOUT):
+                return await self._hello
         except (OSError, TimeoutError):
             self._close()
             return None
@@ -249,7 +251,8 @@ class SonicPi:
         knocked = time.monotonic()
         while not self._gone.is_set():
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._gone.wait(), 0.5)
+                async with asyncio.timeout(0.5):
+                    await self._gone.wait()
             now = time.monotonic()
             if now - knocked >= KNOCK_EVERY and self._link and self._address:
                 self._link.knock(self._address)

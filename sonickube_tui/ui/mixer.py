@@ -156,7 +156,7 @@ class MixerPanel(ScrollView, can_focus=True, inherit_bindings=False):
 
     def _draw(self, channel: Channel, width: int, *, chosen: bool) -> Strip:
         look, heard = self.look, self._conductor.mixer.audible(channel.name)
-        name = min(28, max(8, width - 1 - _FADER - _GAIN - _LAMPS - METER - 26))
+        name = min(28, max(8, width - 1 - _FADER - _GAIN - _LAMPS - METER - 24))
         knob = round(_FADER * fader(channel.gain_db))
         lit = self._meter(channel.name, time.monotonic())
         _, severity = self._conductor.activity.get(channel.name, (0.0, None))
@@ -170,7 +170,7 @@ class MixerPanel(ScrollView, can_focus=True, inherit_bindings=False):
             Segment(self.shared.fit_channel(channel.name, name) + " ", body),
             Segment("━" * knob, look.accent if heard else look.quiet),
             Segment("╌" * (_FADER - knob), look.quiet),
-            Segment(gain.rjust(_GAIN) + "  ", body),
+            Segment(gain.rjust(_GAIN) + " ", body),
             Segment("[M]" if channel.muted else " M ", look.strong if channel.muted else look.quiet),
             Segment("[S]" if channel.soloed else " S ", look.accent if channel.soloed else look.quiet),
             Segment("  " + "▮" * lit, meter),

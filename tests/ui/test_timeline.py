@@ -284,6 +284,7 @@ async def test_help_and_footer_have_the_transport_only_in_a_replay(tmp_path: Pat
             assert words in show.screen()
         assert "end the recording" not in show.screen()
         await show.press("escape", "r", "M")
+        await until(show.notices)
         assert show.notices() == ["paper"]
 
 
