@@ -7,7 +7,7 @@ import statistics
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import engine, reload, rivals, scale, sustained, terminal
+from benchmarks import engine, player, reload, rivals, scale, sessions, sustained, terminal
 from benchmarks.child import server
 
 
@@ -95,7 +95,14 @@ def main() -> None:
             "",
             "",
         )
+
+    measured = player.measure()
+    for row in player.rows(measured):
+        table.add_row(*row)
     Console(width=130).print(table)
+    if measured:
+        Console(width=180).print(player.table(measured))
+    sessions.main()
 
 
 if __name__ == "__main__":

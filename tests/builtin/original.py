@@ -71,7 +71,7 @@ load_samples [:bd_haus, :loop_amen, :loop_garzul, :elec_blip, :misc_crow, :elec_
 $noted.write(::JSON.generate(["", "ready", 0, []]) + "\n")
 """
 
-_RUN = """\
+RUN = """\
 use_debug false
 use_bpm {tempo}
 use_random_seed {seed}
@@ -96,7 +96,7 @@ def noted(
     """Run programs by name; what each did in its first seconds."""
     file = server.home / "noted.jsonl"
     # (Sonic Pi would rewrite the text of a run, and refuses `line = ...`.)
-    hook = _base64(_HOOK.format(file=file, ahead=AHEAD).encode())
+    hook = base64_of(_HOOK.format(file=file, ahead=AHEAD).encode())
     server.run(f'require "json"\neval("{hook}".unpack1("m"), binding)')
     end = time.monotonic() + 30
     while not (file.is_file() and b"ready" in file.read_bytes()):
@@ -106,8 +106,8 @@ def noted(
     told = json.dumps(event).encode()
     for batch in _batches(programs):
         for name in batch:
-            code = _RUN.format(
-                tempo=tempo, seed=seed, name=name, event=_base64(told), code=_base64(programs[name].encode())
+            code = RUN.format(
+                tempo=tempo, seed=seed, name=name, event=base64_of(told), code=packed(programs[name].encode())
             )
             server.run(code)
             time.sleep(0.2)
@@ -132,7 +132,7 @@ def _batches(programs: Mapping[str, str]) -> Iterator[list[str]]:
         yield batch
 
 
-def _base64(data: bytes) -> str:
+def base64_of(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
