@@ -107,7 +107,11 @@ def noted(
     for batch in _batches(programs):
         for name in batch:
             code = RUN.format(
-                tempo=tempo, seed=seed, name=name, event=base64_of(told), code=packed(programs[name].encode())
+                tempo=tempo,
+                seed=seed,
+                name=name,
+                event=base64_of(told),
+                code=base64_of(programs[name].encode()),
             )
             server.run(code)
             time.sleep(0.2)
