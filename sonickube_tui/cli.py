@@ -235,6 +235,7 @@ def _watched(chosen: Settings, *, stdin: bool, headless: bool) -> Stream:
 @_time_flag
 @_redact_flag
 @_stdin_flag
+@click.option("--headless", is_flag=True, expose_value=False, help="As it always is: without a screen.")
 @click.help_option("-h", "--help")
 def record(file: Path, seconds: float | None, stdin: bool, config: Path | None, **flags: Any) -> None:
     """Record a cluster in FILE without a screen and without sound, as a service does.

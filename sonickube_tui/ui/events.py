@@ -89,6 +89,9 @@ class EventLog(ScrollView, can_focus=True, inherit_bindings=False):
         if self._stale:
             self._stale = False
             self._fit()
+        elif self.following and self.scroll_y < self.max_scroll_y:
+            # The first rows that did not fit came before there was a scrollbar.
+            self.scroll_end(animate=False, immediate=True, x_axis=False)
 
     def filter(self, text: str) -> None:
         """Show only what has all the words in it."""

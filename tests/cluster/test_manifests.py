@@ -125,7 +125,7 @@ def applied(
             kube.call("POST", path, thing)
             if kind != "Namespace":  # Without a controller none ever goes.
                 stack.callback(kube.call, "DELETE", f"{path}/{thing['metadata']['name']}")
-        _wait(lambda: all(map(may, wanted)))
+        _wait(lambda: all(map(may, wanted)) and not (missing and may(missing)))
         yield
     _wait(lambda: not any(map(may, wanted)))
 

@@ -60,9 +60,10 @@ def test_a_signal_in_the_middle_leaves_nothing_behind(sonic_pi: SonicPiServer, t
     names: set[str] = set()
     while "scsynth" not in names and time.monotonic() < end:
         time.sleep(0.05)
-        with suppress(psutil.NoSuchProcess):  # Some live for a moment only.
-            family = psutil.Process(process.pid).children(recursive=True)
-            names = {member.name() for member in family}
+        family = psutil.Process(process.pid).children(recursive=True)
+        for member in family:
+            with suppress(psutil.NoSuchProcess):  # Some live for a moment only.
+                names.add(member.name())
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 1
