@@ -11,7 +11,6 @@ from sonickube_tui.conductor import Conductor
 from sonickube_tui.entry import Notice
 from sonickube_tui.errors import UserError
 from sonickube_tui.event import Connection, Event, Item, Severity
-from sonickube_tui.music.health import Health
 from sonickube_tui.music.mixer import Channel, Mixer
 from sonickube_tui.session.format import (
     ConnectionLine,
@@ -93,12 +92,9 @@ class Replay:
     async def _restore(self, scene: Scene) -> None:
         conductor = self.conductor
         before = await asyncio.to_thread(self._before, scene.place) if self._context else []
-        health = Health()
-        for channel, pain in scene.pains.items():
-            health.suffer(scene.t, channel, pain)
         self._lend(dict(scene.snippets))
         conductor.connections.clear()
-        conductor.restore(health, before)
+        conductor.restore(scene.health(scene.t), before)
         self._mix(scene.mix, scene.dimmed, scene.channels)
 
     def _before(self, place: Place) -> list[Event]:

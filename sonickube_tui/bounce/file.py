@@ -12,15 +12,15 @@ import msgspec
 from sonickube_tui.bounce.plan import Heard, Mixed, Plan
 from sonickube_tui.errors import UserError
 from sonickube_tui.event import Event
-from sonickube_tui.music.health import Health
 from sonickube_tui.music.merging import Merger
-from sonickube_tui.music.mixer import Mixer
+from sonickube_tui.music.mixer import Channel, Mixer
 from sonickube_tui.music.snippets import Library
 from sonickube_tui.music.theme import Theme
 from sonickube_tui.replay import tame
 from sonickube_tui.session.format import EventLine, MixLine
 from sonickube_tui.session.lines import Lines
 from sonickube_tui.session.opening import Opened
+from sonickube_tui.session.state import Scene
 
 RING_OUT = 10.0
 """Seconds that what still sounds has after the end; a loop would never be over."""
@@ -89,15 +89,12 @@ def bounce(
     from sonickube_tui.engine.builtin.mix import RATE
 
     scene = session.index.seek(excerpt.begin)
-    health = Health()
-    for channel, pain in scene.pains.items():
-        health.suffer(0.0, channel, pain)
-    plan = Plan(theme=theme, library=library, merger=merger, health=health)
+    plan = Plan(theme=theme, library=library, merger=merger, health=scene.health(0.0))
     voices = 0
 
     def cues() -> Iterator[Heard | Mixed]:
         nonlocal voices
-        for cue in plan.work_out(_happenings(session, excerpt)):
+        for cue in plan.work_out(_happenings(session, scene, excerpt)):
             voices += isinstance(cue, Heard)
             yield cue
 
@@ -122,11 +119,8 @@ def bounce(
     return Bounced(written / RATE, voices, plan.unheard, tuple(failures))
 
 
-def _happenings(session: Opened, excerpt: Excerpt) -> Iterator[tuple[float, Event | Mixer]]:
-    scene = session.index.seek(excerpt.begin)
-    mixer = Mixer(scene.mix)
-    mixer.dimmed = scene.dimmed
-    yield 0.0, mixer
+def _happenings(session: Opened, scene: Scene, excerpt: Excerpt) -> Iterator[tuple[float, Event | Mixer]]:
+    yield 0.0, _mixer(scene.mix, dimmed=scene.dimmed)
     for found in Lines(session.file, scene.place).read():
         if found.t > excerpt.end:
             return
@@ -135,6 +129,10 @@ def _happenings(session: Opened, excerpt: Excerpt) -> Iterator[tuple[float, Even
             case EventLine(event=event) if excerpt.hears(event):
                 yield at, tame(event, event.at)
             case MixLine() as line:
-                mixer = Mixer(line.channels)
-                mixer.dimmed = line.dimmed
-                yield at, mixer
+                yield at, _mixer(line.channels, dimmed=line.dimmed)
+
+
+def _mixer(channels: tuple[Channel, ...], *, dimmed: bool) -> Mixer:
+    mixer = Mixer(channels)
+    mixer.dimmed = dimmed
+    return mixer

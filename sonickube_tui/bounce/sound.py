@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from sonickube_tui.bounce.plan import Heard, Mixed
-from sonickube_tui.engine.builtin import parts
-from sonickube_tui.engine.builtin.instruments import instruments
 from sonickube_tui.engine.builtin.mix import Samples
 from sonickube_tui.engine.builtin.offline import Move, Take, offline
 from sonickube_tui.engine.builtin.score import Ended, Failed, ScoreEvent
-from sonickube_tui.engine.builtin.vm import Ruby
+from sonickube_tui.engine.builtin.vm import installed_ruby
 from sonickube_tui.music.render import event_data
 
 STEP = 4.0
@@ -26,13 +24,7 @@ class Performance:
     def __init__(self) -> None:
         self.failures: list[tuple[str, Failed]] = []
         """Which snippets failed, and how."""
-        self._ruby = Ruby(
-            parts.ruby(),
-            cache=parts.compiled(),
-            random=parts.random_stream(),
-            instruments=instruments(parts.synthdefs()),
-            samples=parts.samples(),
-        )
+        self._ruby = installed_ruby()
 
     def samples(self, cues: Iterable[Heard | Mixed], *, seconds: float) -> Iterator[Samples]:
         """The samples of cues in order of time, for at most so many seconds.

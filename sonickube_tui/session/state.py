@@ -56,6 +56,13 @@ class Scene(msgspec.Struct, frozen=True):
         """Unix time at `t`, in seconds."""
         return self.place.began + self.t
 
+    def health(self, now: float) -> Health:
+        """How well the channels are, for a clock that stands at `now` seconds."""
+        health = Health()
+        for channel, pain in self.pains.items():
+            health.suffer(now, channel, pain)
+        return health
+
 
 class State:
     """What the lines up to one add up to: where the lines are that still hold, and whom it hurts."""

@@ -11,12 +11,10 @@ import pytest
 
 from players import ROOT
 from sonic_pi import SonicPiServer, Sound, missing
-from sonickube_tui.engine.builtin import parts
-from sonickube_tui.engine.builtin.instruments import instruments
 from sonickube_tui.engine.builtin.mix import RATE
 from sonickube_tui.engine.builtin.offline import Take, offline
 from sonickube_tui.engine.builtin.score import Ended
-from sonickube_tui.engine.builtin.vm import Ruby
+from sonickube_tui.engine.builtin.vm import Ruby, installed_ruby
 
 pytestmark = [pytest.mark.real, pytest.mark.usefixtures("sound"), pytest.mark.timeout(240)]
 
@@ -53,13 +51,7 @@ def sonic_pi() -> Iterator[SonicPiServer]:
 
 @pytest.fixture(scope="module")
 def ruby() -> Ruby:
-    return Ruby(
-        parts.ruby(),
-        cache=parts.compiled(),
-        random=parts.random_stream(),
-        instruments=instruments(parts.synthdefs()),
-        samples=parts.samples(),
-    )
+    return installed_ruby()
 
 
 def ours(ruby: Ruby, program: str) -> Sound:

@@ -75,17 +75,10 @@ def _sweep() -> None:
 
 
 def _compile(progress: Callable[[str], None]) -> None:
-    from sonickube_tui.engine.builtin.instruments import instruments
-    from sonickube_tui.engine.builtin.vm import Ruby  # Needs wasmtime, an extra.
+    from sonickube_tui.engine.builtin.vm import installed_ruby  # Needs wasmtime, an extra.
 
     progress(f"{RUBY.title}: making it machine code, up to a minute the first time")
-    Ruby(
-        parts.ruby(),
-        cache=parts.compiled(),
-        random=parts.random_stream(),
-        instruments=instruments(parts.synthdefs()),
-        samples=parts.samples(),
-    )
+    installed_ruby()
     progress(f"{RUBY.title}: ready")
 
 

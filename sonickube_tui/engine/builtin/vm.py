@@ -20,7 +20,8 @@ from pathlib import Path
 import msgspec
 import wasmtime
 
-from sonickube_tui.engine.builtin.instruments import Instrument
+from sonickube_tui.engine.builtin import parts
+from sonickube_tui.engine.builtin.instruments import Instrument, instruments
 from sonickube_tui.engine.builtin.language import NO_EFFECT, NOT_IN
 from sonickube_tui.engine.builtin.score import (
     Control,
@@ -175,6 +176,17 @@ class Ruby:
         """Forget a run, if there is one."""
         if over := self._runs.pop(run, None):
             over.instance.close()
+
+
+def installed_ruby() -> Ruby:
+    """Ruby with the parts that are installed. Raises OSError when one is missing."""
+    return Ruby(
+        parts.ruby(),
+        cache=parts.compiled(),
+        random=parts.random_stream(),
+        instruments=instruments(parts.synthdefs()),
+        samples=parts.samples(),
+    )
 
 
 class _Run:

@@ -15,8 +15,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from sonickube_tui.engine.builtin import messages, parts, player, score
-from sonickube_tui.engine.builtin.instruments import instruments
+from sonickube_tui.engine.builtin import messages, player, score
 from sonickube_tui.engine.builtin.messages import (
     Answer,
     Began,
@@ -33,7 +32,7 @@ from sonickube_tui.engine.builtin.messages import (
     Stop,
 )
 from sonickube_tui.engine.builtin.player import NoDevice, Player, Start
-from sonickube_tui.engine.builtin.vm import Ruby
+from sonickube_tui.engine.builtin.vm import installed_ruby
 
 AHEAD = 2.0
 """Seconds that a run is worked out ahead of what is rendered."""
@@ -70,13 +69,7 @@ class Worker:
     def work(self, inbox: BinaryIO) -> None:
         """Until the console closes its end. Raises what makes it impossible to go on."""
         self._player.start()
-        self._ruby = Ruby(
-            parts.ruby(),
-            cache=parts.compiled(),
-            random=parts.random_stream(),
-            instruments=instruments(parts.synthdefs()),
-            samples=parts.samples(),
-        )
+        self._ruby = installed_ruby()
         threading.Thread(target=self._read, args=(inbox,), daemon=True).start()
         self._send(Ready())
         while True:
