@@ -16,8 +16,8 @@ import subprocess
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import ExitStack, aclosing, closing, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, aclosing, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 from urllib.error import HTTPError
@@ -244,34 +244,38 @@ class KubeServer:
         with self._open(Request(f"{self.url}/api/v1/pods?{query}", headers=headers), timeout=30) as answer:
             return [json.loads(line) for line in answer]
 
-    def allow(self, user: str, namespace: str) -> None:
-        """Let a user list and watch the pods of one namespace, and wait until they may."""
-        path = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}"
-        name = {"metadata": {"name": f"pods-{user}"}}
-        rule = {"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "watch"]}
-        self.call("POST", f"{path}/roles", {**name, "rules": [rule]})
+    @contextmanager
+    def allowed(self, user: str, namespace: str = "", resource: str = "pods") -> Iterator[None]:
+        """Meanwhile, and neither before nor after, a user may list and watch a resource of one namespace or
+        of all.
+        """
         group = "rbac.authorization.k8s.io"
-        role = {"apiGroup": group, "kind": "Role", "name": f"pods-{user}"}
+        kind, place = ("Role", f"namespaces/{namespace}/") if namespace else ("ClusterRole", "")
+        roles = f"/apis/{group}/v1/{place}{kind.lower()}"
+        name = f"{user}-{resource}"
+        rule = {"apiGroups": [""], "resources": [resource], "verbs": ["list", "watch"]}
+        role = {"apiGroup": group, "kind": kind, "name": name}
         subject = {"apiGroup": group, "kind": "User", "name": user}
-        self.call("POST", f"{path}/rolebindings", {**name, "roleRef": role, "subjects": [subject]})
-        _wait(lambda: self.may_list(user, namespace))
+        self.call("POST", f"{roles}s", {"metadata": {"name": name}, "rules": [rule]})
+        bound = {"metadata": {"name": name}, "roleRef": role, "subjects": [subject]}
+        self.call("POST", f"{roles}bindings", bound)
 
-    def revoke(self, user: str, namespace: str) -> None:
-        """Take back what `allow` gave, and wait until it is gone."""
-        path = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}"
-        for resource in ("rolebindings", "roles"):
-            self.call("DELETE", f"{path}/{resource}/pods-{user}")
-        _wait(lambda: not self.may_list(user, namespace))
+        def may() -> bool:
+            try:
+                self.call("GET", f"/api/v1/{place}{resource}", user=user)
+            except HTTPError as error:
+                if error.code != 403:
+                    raise
+                return False
+            return True
 
-    def may_list(self, user: str, namespace: str) -> bool:
-        """Whether a user may list the pods of a namespace now."""
+        _wait(may)
         try:
-            self.call("GET", _pods(namespace), user=user)
-        except HTTPError as error:
-            if error.code != 403:
-                raise
-            return False
-        return True
+            yield
+        finally:
+            for what in ("bindings", "s"):
+                self.call("DELETE", f"{roles}{what}/{name}")
+            _wait(lambda: not may())
 
     def _start_server(self) -> None:
         # Its own TLS key, made at its first start, signs its service accounts as well.

@@ -250,21 +250,21 @@ async def test_who_may_not_read_events_hears_nothing_of_it(
     kube.use()
     async with Wire(kube.port) as wire:
         around = Real(wire, kube, tmp_path, user="viewer")
-        kube.allow("viewer", around.namespace)
         uid = around.run("cart-1")
-        async with Observer(follow(around.connect, [around.namespace])) as observer:
-            await observer.until_watching()
-            around.say(uid, "Unhealthy", "unheard")
-            around.write("cart-1", running(ready=False))
-            await observer.until_told_of("cart-1", Kind.UNREADY)
-            assert [link.link for link in observer.links] == [Link.CONNECTING, Link.WATCHING]
-            role = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{around.namespace}/roles/pods-viewer"
-            rule = {"apiGroups": [""], "resources": ["pods", "events"], "verbs": ["list", "watch"]}
-            kube.call("PATCH", role, {"rules": [rule]})
-            await observer.until(lambda: events_of(around) in around.watched)
-            around.say(uid, "Unhealthy", "heard now")
-            await observer.until(lambda: "heard now" in heard)
-            assert heard == ["heard now"]
+        with kube.allowed("viewer", around.namespace):
+            async with Observer(follow(around.connect, [around.namespace])) as observer:
+                await observer.until_watching()
+                around.say(uid, "Unhealthy", "unheard")
+                around.write("cart-1", running(ready=False))
+                await observer.until_told_of("cart-1", Kind.UNREADY)
+                assert [link.link for link in observer.links] == [Link.CONNECTING, Link.WATCHING]
+                role = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{around.namespace}/roles/viewer-pods"
+                rule = {"apiGroups": [""], "resources": ["pods", "events"], "verbs": ["list", "watch"]}
+                kube.call("PATCH", role, {"rules": [rule]})
+                await observer.until(lambda: events_of(around) in around.watched)
+                around.say(uid, "Unhealthy", "heard now")
+                await observer.until(lambda: "heard now" in heard)
+                assert heard == ["heard now"]
 
 
 # In the demo

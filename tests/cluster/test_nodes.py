@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -260,33 +259,13 @@ async def test_who_follows_a_part_of_the_cluster_hears_of_no_nodes(
 
 # On a real one, with real permissions
 
-RBAC = "/apis/rbac.authorization.k8s.io/v1"
-
-
-@contextmanager
-def may_read(kube: KubeServer, resource: str) -> Iterator[None]:
-    """Meanwhile a viewer may list and watch a resource everywhere."""
-    name = f"viewer-{resource}"
-    group = "rbac.authorization.k8s.io"
-    rule = {"apiGroups": [""], "resources": [resource], "verbs": ["list", "watch"]}
-    kube.call("POST", f"{RBAC}/clusterroles", {"metadata": {"name": name}, "rules": [rule]})
-    subject = {"apiGroup": group, "kind": "User", "name": "viewer"}
-    role = {"apiGroup": group, "kind": "ClusterRole", "name": name}
-    binding = {"metadata": {"name": name}, "roleRef": role, "subjects": [subject]}
-    kube.call("POST", f"{RBAC}/clusterrolebindings", binding)
-    try:
-        yield
-    finally:
-        for what in ("clusterrolebindings", "clusterroles"):
-            kube.call("DELETE", f"{RBAC}/{what}/{name}")
-
 
 @pytest.mark.real
 async def test_a_permission_that_is_missing_is_no_error_and_one_that_comes_is_noticed(
     kube: KubeServer, tmp_path: Path
 ) -> None:
     kube.use()
-    with may_read(kube, "pods"):
+    with kube.allowed("viewer"):
         async with Wire(kube.port) as wire:
             around = Real(wire, kube, tmp_path, user="viewer")
             around.write_node()
@@ -298,7 +277,7 @@ async def test_a_permission_that_is_missing_is_no_error_and_one_that_comes_is_no
                 fall(around, "cart-1", "cart-2")
                 await observer.until_told_of("cart-2", Kind.NODE_LOST)
                 assert {link.detail for link in observer.links[1:]} == {""}
-                with may_read(kube, "nodes"):
+                with kube.allowed("viewer", resource="nodes"):
                     await observer.until_watching_nodes()
                     around.write_node(Ready="False")
                     await observer.until_told_of(around.node, Kind.NODE_NOT_READY)

@@ -7,7 +7,7 @@ import json
 import signal
 import subprocess
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -187,13 +187,13 @@ async def refusal(kubeconfig: Path, *namespaces: str) -> str:
 
 async def test_who_may_read_one_namespace_follows_that_one(room: Room, tmp_path: Path) -> None:
     kubeconfig = room.kube.kubeconfig(tmp_path / "kubeconfig", "viewer", namespace=room.name)
-    room.kube.allow("viewer", room.name)
     elsewhere = Room(room.kube)
-    async with Observer(follow(lambda: connect(str(kubeconfig)))) as observer:
-        await observer.until_watching(0)
-        elsewhere.start("unseen")
-        await all_told(room, observer)
-        assert observer.lives.keys() == room.left()
+    with room.kube.allowed("viewer", room.name):
+        async with Observer(follow(lambda: connect(str(kubeconfig)))) as observer:
+            await observer.until_watching(0)
+            elsewhere.start("unseen")
+            await all_told(room, observer)
+            assert observer.lives.keys() == room.left()
 
 
 async def test_who_may_read_nothing_is_told_which_verbs_are_missing_and_where(
@@ -207,8 +207,8 @@ async def test_who_may_read_nothing_is_told_which_verbs_are_missing_and_where(
 
 async def test_a_namespace_asked_for_that_is_forbidden_is_named(room: Room, tmp_path: Path) -> None:
     kubeconfig = room.kube.kubeconfig(tmp_path / "kubeconfig", "viewer")
-    room.kube.allow("viewer", room.name)
-    text = await refusal(kubeconfig, Room(room.kube).name, room.name)
+    with room.kube.allowed("viewer", room.name):
+        text = await refusal(kubeconfig, Room(room.kube).name, room.name)
     assert "may not list pods of kube in namespace" in text
     assert "list and watch on pods" in text
 
@@ -216,10 +216,11 @@ async def test_a_namespace_asked_for_that_is_forbidden_is_named(room: Room, tmp_
 async def test_a_right_that_is_taken_during_a_watch_and_given_back_costs_no_event(
     room: Room, tmp_path: Path
 ) -> None:
-    room.kube.allow("viewer", room.name)
-    async with two_watch(room, tmp_path, "viewer") as (observer, _, wire, undisturbed):
-        room.start("goes")
-        room.kube.revoke("viewer", room.name)
+    async with AsyncExitStack() as stack:
+        with room.kube.allowed("viewer", room.name):
+            both = await stack.enter_async_context(two_watch(room, tmp_path, "viewer"))
+            observer, _, wire, undisturbed = both
+            room.start("goes")
         room.start("seen")  # An open watch goes on.
         await observer.until_told_of("seen", Kind.READY)
         wire.cut()
@@ -227,9 +228,9 @@ async def test_a_right_that_is_taken_during_a_watch_and_given_back_costs_no_even
         assert observer.links[-1].link is Link.RECONNECTING
         room.end("goes")
         room.start("meanwhile")
-        room.kube.allow("viewer", room.name)
-        await observer.until_watching()
-        await all_told(room, observer, undisturbed)
+        with room.kube.allowed("viewer", room.name):
+            await observer.until_watching()
+            await all_told(room, observer, undisturbed)
         assert observer.lives == undisturbed.lives
         assert there(observer) == room.left()
 
