@@ -37,7 +37,6 @@ def new_ruby(seconds: float = 2.0) -> Ruby:
     made = Ruby(
         parts.ruby(),
         cache=parts.compiled(),
-        random=parts.random_stream(),
         instruments=instruments(parts.synthdefs()),
         samples=parts.samples(),
         seconds=seconds,

@@ -254,4 +254,4 @@ def test_a_wrong_module_is_refused(tmp_path: Path) -> None:
     wasm = tmp_path / "ruby.wasm"
     wasm.write_bytes(b"no module")
     with pytest.raises(wasmtime.WasmtimeError):
-        Ruby(wasm, cache=tmp_path, random=bytes(882_000), instruments={}, samples={})
+        Ruby(wasm, cache=tmp_path, instruments={}, samples={})

@@ -10,24 +10,20 @@ import tarfile
 import tempfile
 import time
 import wave
-from array import array
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 import msgspec
 
-from sonickube_tui.engine.builtin import parts
-from sonickube_tui.engine.builtin.parts import INDEX, INSTALL, NO_NPM, RANDOM_VALUES, RUBY, SAMPLES, Part
+from sonickube_tui.engine.builtin import chance, parts
+from sonickube_tui.engine.builtin.parts import INDEX, INSTALL, NO_NPM, RUBY, SAMPLES, Part
 from sonickube_tui.engine.builtin.score import Sample
 from sonickube_tui.errors import UserError
 
 NPM_TIMEOUT = 600.0
 """Seconds for one download; the largest has 34 MB."""
-
-RANDOM_SHA256 = "e74bff97bc3a613ed6593b16aca1082ee77fc4e3cd20bf6b2d148e776e46b864"
-"""Of the random stream that Sonic Pi has had since 2.11."""
 
 _INCOMPLETE = ".incomplete-"
 
@@ -37,13 +33,6 @@ _CYMBAL_OUT = (
     bytes.fromhex("034f75740200000003000000000000000000000000000b"),
 )
 """The end of that definition: it writes to output 0 whatever its out_bus says, and what it should do."""
-
-_STREAMS = (
-    "/usr/share/sonic-pi/buffers",
-    "/opt/sonic-pi/etc/buffers",
-    "/Applications/Sonic Pi.app/Contents/Resources/etc/buffers",
-)
-"""Where an installed Sonic Pi has its random stream."""
 
 
 def install(progress: Callable[[str], None]) -> None:
@@ -61,7 +50,7 @@ def install(progress: Callable[[str], None]) -> None:
             else:
                 _install(part, progress)
         if not parts.random_file().is_file():
-            _write_random_stream()
+            chance.write(parts.random_file())
         _compile(progress)
     except OSError as error:
         raise UserError(f"the parts cannot be put into {parts.folder()}: {error.strerror or error}") from None
@@ -80,20 +69,6 @@ def _compile(progress: Callable[[str], None]) -> None:
     progress(f"{RUBY.title}: making it machine code, up to a minute the first time")
     installed_ruby()
     progress(f"{RUBY.title}: ready")
-
-
-def _write_random_stream() -> None:
-    """Sonic Pi's own where one is installed, so that a snippet draws the same numbers; else one of ours."""
-    for place in _STREAMS:
-        with suppress(OSError):
-            data = Path(place, "rand-stream.wav").read_bytes()
-            if hashlib.sha256(data).hexdigest() == RANDOM_SHA256:
-                parts.random_file().write_bytes(data)
-                return
-    values = array("H", hashlib.shake_128(b"sonickube").digest(2 * RANDOM_VALUES))
-    with wave.open(str(parts.random_file()), "wb") as file:
-        file.setparams((1, 2, 44_100, RANDOM_VALUES, "NONE", ""))
-        file.writeframes(array("H", (value >> 1 for value in values)).tobytes())
 
 
 def _install(part: Part, progress: Callable[[str], None]) -> None:

@@ -10,16 +10,12 @@ import functools
 import importlib.util
 import platform
 import shutil
-import wave
 from pathlib import Path
 
 import msgspec
 import platformdirs
 
 from sonickube_tui.engine.builtin.score import Sample
-
-RANDOM_VALUES = 441_000
-"""How many values Sonic Pi's random stream has."""
 
 EXTRAS = ("nanosynth", "miniaudio", "wasmtime", "soundfile", "numpy")
 """The Python packages of `sonickube-tui[sound]`."""
@@ -147,11 +143,5 @@ def samples() -> dict[str, Sample]:
 
 
 def random_file() -> Path:
-    """The WAV file of the stream that random numbers are read from: 441,000 values of 16 bits."""
-    return folder() / "random.wav"
-
-
-def random_stream() -> bytes:
-    """The values of that stream."""
-    with wave.open(str(random_file())) as file:
-        return bytes(file.readframes(RANDOM_VALUES))
+    """The WAV file of the stream that random numbers are read from."""
+    return folder() / "random-stream.wav"

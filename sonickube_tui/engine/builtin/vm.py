@@ -20,7 +20,7 @@ from pathlib import Path
 import msgspec
 import wasmtime
 
-from sonickube_tui.engine.builtin import parts
+from sonickube_tui.engine.builtin import chance, parts
 from sonickube_tui.engine.builtin.instruments import Instrument, instruments
 from sonickube_tui.engine.builtin.language import NO_EFFECT, NOT_IN
 from sonickube_tui.engine.builtin.score import (
@@ -44,25 +44,18 @@ GRACE = 0.25
 TAIL = 1.0
 """Seconds that an effect rings on when its run had to be ended: Sonic Pi's own, where an effect has none."""
 
-RANDOM_VALUES = 441_000
-"""How many 16-bit values Sonic Pi's random stream has."""
-
 PRELUDE = (
     "options", "wire", "random", "rings", "theory", "nodes", "strands", "time", "threads", "cues", "score",
     "instruments", "sounds", "samples", "effects", "patterns", "run",
 )  # fmt: skip
 """The files of our Ruby, in the order of loading."""
 
-_CHUNK = 65536
-"""Bytes of the random stream for each step: what Ruby throws away would be copied into every run."""
-
 
 class Ruby:
     """Ruby, booted, with the language and what it must know of synths and samples. For one thread.
 
     `wasm` is the module `ruby.wasm` of npm's `@ruby/3.4-wasm-wasi`; compiling it takes 10 to 40 seconds, and
-    the result is kept in the folder `cache`. `random` is Sonic Pi's random stream: `RANDOM_VALUES` 16-bit
-    values, little-endian. An advance may take `seconds` of real time.
+    the result is kept in the folder `cache`. An advance may take `seconds` of real time.
     Raises OSError when a file cannot be read, wasmtime.WasmtimeError when the module is no Ruby.
     """
 
@@ -71,13 +64,10 @@ class Ruby:
         wasm: Path,
         *,
         cache: Path,
-        random: bytes,
         instruments: Mapping[str, Instrument],
         samples: Mapping[str, Sample],
         seconds: float = SECONDS,
     ) -> None:
-        if len(random) != 2 * RANDOM_VALUES:
-            raise ValueError(f"the random stream has {len(random)} bytes, not {2 * RANDOM_VALUES}")
         config = wasmtime.Config()
         config.epoch_interruption = True
         self._engine = wasmtime.Engine(config)
@@ -98,9 +88,7 @@ class Ruby:
             f"Run.refuse(Wire.read({_packed(NOT_IN)}))\n"
             f"Run.ignore(Wire.read({_packed(NO_EFFECT)}))\nGC.start"
         )
-        booted.run(f"Chance.samples = String.new(capacity: {len(random)})")
-        for at in range(0, len(random), _CHUNK):
-            booted.run(f"Chance.samples << {_bytes(random[at : at + _CHUNK])}; GC.start")
+        booted.run(f"Chance.samples = {_bytes(chance.second())}; GC.start")
         self._image = booted.difference_from(Instance(self._engine, self._module))
 
     def start(self, run: int, text: str, event: Mapping[str, object], *, tempo: float, seed: int) -> None:
@@ -183,7 +171,6 @@ def installed_ruby() -> Ruby:
     return Ruby(
         parts.ruby(),
         cache=parts.compiled(),
-        random=parts.random_stream(),
         instruments=instruments(parts.synthdefs()),
         samples=parts.samples(),
     )

@@ -3,11 +3,12 @@
 # A place in the stream: the seed says where it begins, the index how far it was read.
 class Chance
   SIZE = 441_000
+  DISTINCT = 44_100
 
   attr_accessor :seed, :index
 
   class << self
-    # The stream as 16-bit samples.
+    # The stream as 16-bit samples: a second, which comes ten times.
     attr_accessor :samples
 
     def current = Strand.current.chance
@@ -40,7 +41,7 @@ class Chance
 
   # The value at a place, whatever was read before.
   def at(index)
-    place = ((@seed + index + 1) % SIZE).to_i
+    place = ((@seed + index + 1) % DISTINCT).to_i
     Chance.samples.unpack1("s<", offset: 2 * place) / 32_768.0
   end
 end
