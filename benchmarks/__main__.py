@@ -7,8 +7,9 @@ import statistics
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import engine, player, reload, rivals, scale, sessions, sustained, terminal
+from benchmarks import engine, live, player, reload, rivals, scale, sessions, sustained, terminal
 from benchmarks.child import server
+from sonickube_tui.engine.builtin import parts
 
 
 def percentile(values: list[float], percent: float) -> float:
@@ -59,6 +60,24 @@ def main() -> None:
         f"{paint / textual:.2f}x",
         "< 3x",
     )
+
+    if not parts.missing():
+        sounds = [live.first_sound() for _ in range(5)]
+        table.add_row(
+            "first sound of sonickube demo on the built-in player",
+            f"{statistics.median(sounds):.2f} s, max {max(sounds):.2f} s",
+            f"{len(sounds)} starts",
+            "",
+            "< 3 s",
+        )
+        work = live.work(20)
+        table.add_row(
+            "built-in player, 20 voices/s of all shipped snippets",
+            f"{work.cpu:.0%} of a core, {work.gaps} gaps",
+            f"{work.begun} voices",
+            "",
+            "< 60 %",
+        )
 
     keys = [1000 * delay for delay in terminal.key_to_screen()]
     table.add_row(
