@@ -14,6 +14,7 @@ from sonickube_tui.entry import Notice
 from sonickube_tui.errors import UserError
 from sonickube_tui.event import Item, Severity, Sight
 from sonickube_tui.session.recorder import Limits, Recorder, Recording
+from sonickube_tui.session.when import clock
 
 GLANCE = 1.0
 """Seconds between two looks at the snippets and at how the disk does."""
@@ -83,7 +84,7 @@ class Deck:
         trouble = f"; {recording.problem}" if recording.problem else ""
         lost = f", {recording.lost:,} lines lost" if recording.lost else ""
         return (
-            f"recorded {elapsed(recording.seconds)} in {recording.path}, {megabytes(recording.size)}"
+            f"recorded {clock(recording.seconds)} in {recording.path}, {megabytes(recording.size)}"
             f"{lost}{trouble}"
         )
 
@@ -130,13 +131,6 @@ class Deck:
 
     def _say(self, severity: Severity, text: str) -> None:
         self._conductor.listener.notice(Notice(severity, text))
-
-
-def elapsed(seconds: float) -> str:
-    """`00:12:31`."""
-    minutes, second = divmod(int(seconds), 60)
-    hours, minute = divmod(minutes, 60)
-    return f"{hours:02}:{minute:02}:{second:02}"
 
 
 def megabytes(size: int) -> str:

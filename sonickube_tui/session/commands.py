@@ -16,7 +16,7 @@ from sonickube_tui.session.deriving import Deriving
 from sonickube_tui.session.opening import Opened, open_session
 from sonickube_tui.session.redact import Redactor
 from sonickube_tui.session.tools import Check, Info, encoded, info, to_kubectl, trimmed, write
-from sonickube_tui.session.when import MOMENTS, moment
+from sonickube_tui.session.when import MOMENTS, clock, moment
 
 _FILE = click.Path(path_type=Path, allow_dash=True)
 
@@ -159,12 +159,6 @@ def describe_check(check: Check) -> Iterator[str]:
     for channel in check.channels:
         busiest = f"busiest minute {channel.most:,} at {clock(channel.minute)}"
         yield plain(f"{channel.name:30} {channel.events:9,}  {busiest}")
-
-
-def clock(seconds: float) -> str:
-    """Seconds as `H:MM:SS`."""
-    whole = int(seconds)
-    return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
 
 
 def plain(text: str) -> str:

@@ -15,6 +15,15 @@ _CLOCK = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d(?:\.\d+)?))?", re.ASCII)
 _SHARE = re.compile(r"(\d+(?:\.\d+)?)\s*%", re.ASCII)
 
 
+def clock(seconds: float, like: float = 3600.0) -> str:
+    """A moment as `0:12:31`, or as `12:31` where a session lasts `like` less than an hour."""
+    minutes, second = divmod(int(seconds), 60)
+    if like < 3600:
+        return f"{minutes:02}:{second:02}"
+    hours, minute = divmod(minutes, 60)
+    return f"{hours:>{len(str(int(like // 3600)))}}:{minute:02}:{second:02}"
+
+
 def span(text: str) -> float | None:
     """The seconds of `1h20m`, `5m20s` or `30s`; None when it is none of that."""
     found = _SPAN.fullmatch(text.strip())

@@ -12,7 +12,8 @@ from sonickube_tui.conductor import Conductor
 from sonickube_tui.entry import Entry, Fate, Heard
 from sonickube_tui.event import Severity
 from sonickube_tui.music.health import words
-from sonickube_tui.recording import Deck, elapsed
+from sonickube_tui.recording import Deck
+from sonickube_tui.session.when import clock
 from sonickube_tui.ui.cells import fit, plain
 from sonickube_tui.ui.look import Look, duration
 from sonickube_tui.ui.standing import standing
@@ -63,7 +64,7 @@ class HeaderBar(Widget):
         recording = self._deck and self._deck.recording
         if recording:
             trouble = self.look.severity[Severity.ERROR]
-            line.append(f"  ● REC {elapsed(recording.seconds)}", trouble)
+            line.append(f"  ● REC {clock(recording.seconds)}", trouble)
             if recording.problem:
                 line.append(f" {plain(recording.problem)}", trouble)
                 line.truncate(max(16, self.size.width // 2), overflow="ellipsis")

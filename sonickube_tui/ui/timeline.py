@@ -17,6 +17,7 @@ from sonickube_tui.event import Severity
 from sonickube_tui.replay import Replay
 from sonickube_tui.session.counts import Counted
 from sonickube_tui.session.player import Player
+from sonickube_tui.session.when import clock
 from sonickube_tui.ui.actions import Pane, bindings
 from sonickube_tui.ui.cells import plain
 from sonickube_tui.ui.look import MARKS, Look
@@ -61,15 +62,6 @@ def columns(counted: Counted, duration: float, width: int) -> list[Column]:
 def _column(counts: Sequence[int]) -> Column:
     worst = max((rank for rank, count in enumerate(counts) if count), default=0)
     return Column(sum(counts), _RANKS[worst])
-
-
-def clock(seconds: float, like: float) -> str:
-    """A position as `12:31`, or `0:12:31` in a session that lasts `like` an hour and more."""
-    minutes, second = divmod(int(seconds), 60)
-    if like < 3600:
-        return f"{minutes:02}:{second:02}"
-    hours, minute = divmod(minutes, 60)
-    return f"{hours:>{len(str(int(like // 3600)))}}:{minute:02}:{second:02}"
 
 
 class Timeline(Widget, can_focus=True, inherit_bindings=False):

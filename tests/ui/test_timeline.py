@@ -20,8 +20,9 @@ from sonickube_tui.session.counts import Counted, Counts
 from sonickube_tui.session.format import Line, MixLine
 from sonickube_tui.session.opening import open_session
 from sonickube_tui.session.player import Player
+from sonickube_tui.session.when import clock
 from sonickube_tui.ui.app import Console
-from sonickube_tui.ui.timeline import HEAD, PIN, Column, Timeline, clock, columns
+from sonickube_tui.ui.timeline import HEAD, PIN, Column, Timeline, columns
 from tapes import happened, marked, write
 from ui.test_console import Show
 
