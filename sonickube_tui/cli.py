@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from sonickube_tui import __version__
+from sonickube_tui.cli_flags import (
+    cluster_flags,
+    headless_flag,
+    play_flags,
+    pod_flags,
+    redact_flag,
+    settings_flags,
+    stdin_flag,
+    time_flag,
+)
 from sonickube_tui.errors import UserError
 
 if TYPE_CHECKING:
@@ -64,109 +73,6 @@ _LATER = {"bounce": _bounce, "session": _session, "sound": _sound}
 """Commands of other files, which are read when they are needed."""
 
 
-def _flags(*flags: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    def add(command: Any) -> Any:
-        for flag in reversed(flags):
-            command = flag(command)
-        return command
-
-    return add
-
-
-_cluster_flags = _flags(
-    click.option(
-        "--context",
-        "contexts",
-        multiple=True,
-        metavar="NAME",
-        help="Context of the kubeconfig; may be given more than once: channels are then CLUSTER/NAMESPACE. "
-        "Default: its current one.",
-    ),
-    click.option("--kubeconfig", metavar="FILE", help="Default: $KUBECONFIG, then ~/.kube/config."),
-)
-
-_pod_flags = _flags(
-    click.option(
-        "-n",
-        "--namespace",
-        "namespaces",
-        multiple=True,
-        metavar="NAME",
-        help="Follow this namespace, 'team-*' those that match, '!kube-*' all others; may be given more than "
-        "once. Default: all that you may list.",
-    ),
-    click.option("-l", "--selector", metavar="LABELS", help="Follow only pods with these labels: app=cart"),
-)
-
-_settings_flags = _flags(
-    click.option("--theme", metavar="NAME", help="How the cluster looks and sounds; see: sonickube themes"),
-    click.option("--snippets", metavar="DIR", help="A folder of .rb snippets that come before the theme's."),
-    click.option(
-        "--sonic-pi",
-        metavar="HOST:PORT[:TOKEN]",
-        help="Where Sonic Pi listens; version 4 and later want their token. Default: found by its logs.",
-    ),
-    click.option(
-        "--engine",
-        type=click.Choice(["auto", "sonic-pi", "boot", "bridge", "builtin", "silent"]),
-        help="auto: a Sonic Pi that runs, or else one that is installed, or else the built-in player; "
-        "sonic-pi: end when none runs; boot: start one; bridge: through five lines pasted into Sonic Pi; "
-        "builtin: without Sonic Pi; silent: no sound.",
-    ),
-    click.option("--sonic-pi-app", metavar="DIR", help="Where Sonic Pi is installed, to start it."),
-    click.option(
-        "--audio",
-        type=click.Choice(["auto", "dummy"]),
-        help="dummy: play on no sound hardware, whoever plays.",
-    ),
-    click.option(
-        "--allow-remote",
-        is_flag=True,
-        default=None,
-        help="Let --sonic-pi be another machine; snippets run there.",
-    ),
-    click.option(
-        "--config", type=click.Path(path_type=Path), metavar="FILE", help="Read this in place of config.toml."
-    ),
-)
-
-_time_flag = click.option(
-    "--for",
-    "seconds",
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="SECONDS",
-    help="End after so many seconds.",
-)
-
-_headless_flag = click.option(
-    "--headless", is_flag=True, help="No screen: a JSON object for each event on stdout."
-)
-
-_redact_flag = click.option(
-    "--redact",
-    "record_redacted",
-    is_flag=True,
-    default=None,
-    help="Record aliases in place of names, and no messages.",
-)
-
-_play_flags = _flags(
-    _headless_flag,
-    _time_flag,
-    click.option(
-        "--record",
-        type=click.Path(path_type=Path, dir_okay=False),
-        metavar="FILE",
-        help="Record the session in a new file, compressed when its name ends in .gz or .zst.",
-    ),
-    _redact_flag,
-)
-
-_stdin_flag = click.option(
-    "--stdin", is_flag=True, help="Follow what kubectl get pods -w -o json writes, not a cluster."
-)
-
-
 @click.group(cls=_Group)
 @click.version_option(__version__, prog_name="sonickube", message="%(prog)s %(version)s")
 @click.help_option("-h", "--help")
@@ -191,11 +97,11 @@ def cli() -> None:
 
 
 @cli.command()
-@_cluster_flags
-@_pod_flags
-@_settings_flags
-@_play_flags
-@_stdin_flag
+@cluster_flags
+@pod_flags
+@settings_flags
+@play_flags
+@stdin_flag
 @click.help_option("-h", "--help")
 def watch(
     seconds: float | None,
@@ -229,12 +135,12 @@ def _watched(chosen: Settings, *, stdin: bool, headless: bool) -> Stream:
 
 @cli.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-@_cluster_flags
-@_pod_flags
-@_settings_flags
-@_time_flag
-@_redact_flag
-@_stdin_flag
+@cluster_flags
+@pod_flags
+@settings_flags
+@time_flag
+@redact_flag
+@stdin_flag
 @click.option("--headless", is_flag=True, expose_value=False, help="As it always is: without a screen.")
 @click.help_option("-h", "--help")
 def record(file: Path, seconds: float | None, stdin: bool, config: Path | None, **flags: Any) -> None:
@@ -278,9 +184,9 @@ def record(file: Path, seconds: float | None, stdin: bool, config: Path | None, 
     help="Play the recorded snippets. They are code of whoever recorded them, with all your rights.",
 )
 @click.option("--check", is_flag=True, help="Play nothing: say what would be played, and how often.")
-@_settings_flags
-@_headless_flag
-@_time_flag
+@settings_flags
+@headless_flag
+@time_flag
 @click.help_option("-h", "--help")
 def replay(
     files: tuple[Path, ...],
@@ -334,9 +240,9 @@ def replay(
     help="calm, rollout, incident, storm.",
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed tells the same story.")
-@_pod_flags
-@_settings_flags
-@_play_flags
+@pod_flags
+@settings_flags
+@play_flags
 @click.help_option("-h", "--help")
 def demo(
     scenario: str,
@@ -364,9 +270,9 @@ def demo(
 
 
 @cli.command()
-@_cluster_flags
-@_pod_flags
-@_settings_flags
+@cluster_flags
+@pod_flags
+@settings_flags
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, for scripts.")
 @click.help_option("-h", "--help")
 def doctor(as_json: bool, config: Path | None, **flags: Any) -> None:
