@@ -138,7 +138,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Link(StrEnum):
-    """How a source stands with its cluster; `refused` is one of several that the user has to mend."""
+    """How a source stands with its cluster; `refused` is for the user to mend, and tried again."""
 
     CONNECTING = "connecting"
     LISTING = "listing"

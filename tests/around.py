@@ -10,7 +10,8 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 from uuid import uuid4
 
-from kube import Json, KubeServer, Wire, manifest, running
+from kube import Json, KubeServer, manifest, running
+from listening import Wire
 from sonickube_tui.cluster.connect import Api, connect, plain
 from sonickube_tui.cluster.simulated import World
 from sonickube_tui.cluster.simulated.store import EVENTS, NODES

@@ -13,7 +13,8 @@ from itertools import pairwise
 import aiohttp
 import msgspec
 
-from kube import Diary, Json, KubeServer, Observer, manifest, running, status
+from kube import Json, KubeServer, manifest, running, status
+from listening import Diary, Observer
 from sonickube_tui.cluster.connect import Api
 from sonickube_tui.cluster.lifecycle import events
 from sonickube_tui.cluster.pod import Pod, decode_list

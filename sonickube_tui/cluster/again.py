@@ -41,12 +41,14 @@ class Again:
         yield from self._overdue(at)
         yield Sight(at=at, cluster=cluster, change=change, pod=new)
         if change == "DELETED":
-            last = self._pods.pop(key, new)
-            yield from vigil.tell(last, None, at=at, cluster=cluster)
+            told = vigil.tell(self._pods.pop(key, new), None, at=at, cluster=cluster)
         else:
             self._pods[key] = new
-            if change != "LISTED" and (old or change == "ADDED"):
-                yield from vigil.tell(old, new, at=at, cluster=cluster)
+            if change == "LISTED" or not (old or change == "ADDED"):
+                return
+            told = vigil.tell(old, new, at=at, cluster=cluster)
+        # The sight is the recorded one.
+        yield from (item for item in told if not isinstance(item, Sight))
 
     def _overdue(self, at: float) -> Iterator[Item]:
         """What has taken too long by now, asked once in a second."""

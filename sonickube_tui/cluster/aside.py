@@ -6,7 +6,6 @@ By the rules of `reflector`, but without its word on how the connection stands: 
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
@@ -16,11 +15,8 @@ import msgspec
 
 from sonickube_tui.cluster.connect import Api, ApiError, Unreachable
 from sonickube_tui.cluster.pod import ListMetadata, decode_status
-from sonickube_tui.cluster.reflector import GRACE, SHORT, WATCH_SECONDS, Backoff
+from sonickube_tui.cluster.watching import NONSENSE, PAGE, SHORT, Backoff, pages, refusal, watch
 from sonickube_tui.errors import UserError
-
-PAGE = 500
-"""Objects in one answer."""
 
 ASK_AGAIN = 180.0
 """Seconds after a refusal until the next try: a permission that is given meanwhile is noticed."""
@@ -107,7 +103,7 @@ class Aside(Generic[Thing]):
                     continue
             except Unreachable:
                 pass  # It goes on where it broke off.
-            except (ApiError, UserError, msgspec.DecodeError) as error:
+            except (ApiError, UserError, *NONSENSE) as error:
                 self._version = ""
                 if _refuses(error):
                     yield Refused()
@@ -116,40 +112,25 @@ class Aside(Generic[Thing]):
             await asyncio.sleep(backoff.pause(time.monotonic()))
 
     async def _list(self) -> list[Thing]:
+        """What there is; without a past nothing, but as of now."""
         things: list[Thing] = []
-        token = ""
-        while True:
-            answer = await self._api.get(
-                self._path,
-                limit=str(PAGE if self._past else 1),
-                **{"continue": token},
-                fieldSelector=self._fields,
-            )
-            page = _decode_list(answer)
-            if self._past:
+        version = ""
+        query = {"limit": str(PAGE if self._past else 1), "fieldSelector": self._fields}
+        async with aclosing(pages(self._api, self._path, _decode_list, **query)) as found:
+            async for page in found:
+                version = page.metadata.resource_version
+                if not self._past:
+                    break
                 things += map(self._decode, page.items)
-                token = page.metadata.continue_
-            if not token:
-                self._version = page.metadata.resource_version
-                return things
+        self._version = version
+        return things
 
     async def _watch(self) -> AsyncGenerator[Changed[Thing]]:
-        seconds = random.randint(*WATCH_SECONDS)
-        lines = self._api.lines(
-            self._path,
-            idle=seconds + GRACE,
-            watch="true",
-            allowWatchBookmarks="true",
-            resourceVersion=self._version,
-            timeoutSeconds=str(seconds),
-            fieldSelector=self._fields,
-        )
-        async with aclosing(lines):
+        async with aclosing(watch(self._api, self._path, self._version, fieldSelector=self._fields)) as lines:
             async for line in lines:
                 change = _decode_line(line)
                 if change.type == "ERROR":
-                    status = decode_status(change.object)
-                    raise ApiError(status.code, status.reason, status.message)
+                    raise refusal(decode_status(change.object))
                 thing = self._decode(change.object)
                 if change.type != "BOOKMARK":
                     yield Changed(thing, gone=change.type == "DELETED")
@@ -158,6 +139,6 @@ class Aside(Generic[Thing]):
 
 def _refuses(error: Exception) -> bool:
     """Whether there is no sense in asking again soon."""
-    return not isinstance(error, msgspec.DecodeError) and not (
+    return not isinstance(error, NONSENSE) and not (
         isinstance(error, ApiError) and (error.expired or error.passing)
     )

@@ -16,7 +16,6 @@ from contextlib import suppress
 
 import msgspec
 
-from sonickube_tui.cluster.ledger import tell
 from sonickube_tui.cluster.lifecycle import event
 from sonickube_tui.cluster.patterns import Wanted
 from sonickube_tui.cluster.pod import Pod
@@ -163,12 +162,12 @@ class Story:
             return
         if kind == "DELETED":
             if last := self._pods.pop(new.key, new if told.type else None):
-                yield from tell(self._vigil, last, None, at=now, cluster=self._cluster, last=new)
+                yield from self._vigil.tell(last, None, at=now, cluster=self._cluster, last=new)
         elif kind in ("ADDED", "MODIFIED"):
             self._pods[new.key] = new
             # What is MODIFIED was there before, even if kubectl was asked to keep silent about that.
             if old or (kind == "ADDED" and not before):
-                yield from tell(self._vigil, old, new, at=now, cluster=self._cluster)
+                yield from self._vigil.tell(old, new, at=now, cluster=self._cluster)
             else:
                 yield Sight(at=now, cluster=self._cluster, change="LISTED", pod=new)
 

@@ -22,7 +22,13 @@ class Ledger:
     comes out behind that pod's entry in the list, and is never undone by it.
     """
 
-    def __init__(self, cluster: str, wanted: Callable[[str], bool], *, new: bool = False) -> None:
+    def __init__(
+        self,
+        cluster: str,
+        wanted: Callable[[str], bool] = lambda namespace: True,
+        *,
+        new: bool = False,
+    ) -> None:
         self._cluster = cluster
         self._wanted = wanted
         self._silent = not new
@@ -95,6 +101,11 @@ class Ledger:
         self.complete = True
         self.first = self._silent = False
 
+    def close(self, at: float) -> Iterator[Event | Sight]:
+        """Nothing is there any more."""
+        self.begin()
+        return self.end(at)
+
     def overdue(self, at: float) -> Iterator[Event]:
         """What has taken too long by now; to be asked every second or so."""
         for pod, change in self._vigil.overdue(at):
@@ -111,24 +122,4 @@ class Ledger:
     def _tell(
         self, old: Pod | None, new: Pod | None, at: float, last: Pod | None = None
     ) -> Iterator[Event | Sight]:
-        return tell(self._vigil, old, new, at=at, cluster=self._cluster, last=last)
-
-
-def tell(
-    vigil: Vigil, old: Pod | None, new: Pod | None, *, at: float, cluster: str, last: Pod | None = None
-) -> Iterator[Event | Sight]:
-    """The sight of a change, and the events that the vigil makes of it.
-
-    Another uid under the same name is another pod; the same version is no news. `last` is how a pod
-    looked when it was deleted, if that is known.
-    """
-    if old and new and old.metadata.uid != new.metadata.uid:
-        yield from tell(vigil, old, None, at=at, cluster=cluster)
-        old = None
-    if old and new and old.metadata.resource_version == new.metadata.resource_version:
-        return
-    if new:
-        yield Sight(at=at, cluster=cluster, change="MODIFIED" if old else "ADDED", pod=new)
-    elif gone := last or old:
-        yield Sight(at=at, cluster=cluster, change="DELETED", pod=gone)
-    yield from vigil.tell(old, new, at=at, cluster=cluster)
+        return self._vigil.tell(old, new, at=at, cluster=self._cluster, last=last)

@@ -68,15 +68,15 @@ def _named(conditions: list[Condition]) -> tuple[str, str]:
 class Nodes:
     """The nodes of a cluster. Those of the first list, new ones and deleted ones are silent."""
 
-    def __init__(self, api: Api) -> None:
-        self._api = api
+    def __init__(self, cluster: str) -> None:
+        self._cluster = cluster
         self._nodes: dict[str, Node] = {}
         self._down: set[str] = set()
         self._readable = False
 
-    async def run(self) -> AsyncIterator[Event]:
+    async def run(self, api: Api) -> AsyncIterator[Event]:
         """What happens to them, for ever; nothing while they may not be read."""
-        told = Aside(self._api, "/api/v1/nodes", decode_node, past=True)
+        told = Aside(api, "/api/v1/nodes", decode_node, past=True)
         async with aclosing(told.run()) as stream:
             async for news in stream:
                 for event in self._take_in(news):
@@ -117,7 +117,7 @@ class Nodes:
                 self._down.discard(name)
             yield Event(
                 at=time.time(),
-                cluster=self._api.cluster,
+                cluster=self._cluster,
                 namespace=CHANNEL,
                 pod=name,
                 uid=uid,

@@ -9,7 +9,7 @@ import msgspec
 
 from sonickube_tui.cluster.connect import Api, ApiError
 from sonickube_tui.cluster.patterns import parse
-from sonickube_tui.cluster.pod import decode_list
+from sonickube_tui.cluster.survey import namespaces
 
 
 class Permissions(msgspec.Struct, frozen=True):
@@ -61,8 +61,7 @@ async def permissions(api: Api, given: Sequence[str] = ()) -> Permissions:
 
 async def _namespaces(api: Api) -> list[str]:
     try:
-        # What is read here of a list of pods is the same in every list.
-        return [item.metadata.name for item in decode_list(await api.get("/api/v1/namespaces")).items]
+        return await namespaces(api)
     except ApiError as error:
         if error.code != 403:
             raise

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import math
-import random
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing
-
-import msgspec
 
 from sonickube_tui.cluster.connect import REQUEST_TIMEOUT, Api, ApiError, Unreachable
 from sonickube_tui.cluster.ledger import Ledger
@@ -22,43 +19,12 @@ from sonickube_tui.cluster.pod import (
     decode_list,
     decode_watch_event,
 )
+from sonickube_tui.cluster.watching import NONSENSE, PAGE, SHORT, Backoff, in_words, pages, refusal, watch
 from sonickube_tui.event import Connection, Event, Item, Link
-
-PAGE = 500
-"""Pods in one answer: ten thousand in one take 264 MB where twenty pages take 90."""
-
-WATCH_SECONDS = (300, 600)
-"""How long a watch is asked to last, drawn at random so that many clients do not come back at once."""
-
-GRACE = 60.0
-"""Seconds past its end after which a watch that stays silent is cut: the connection is half-open."""
-
-SHORT = 1.0
-"""Seconds that a watch must last; the end of a shorter one is a failure, after which we pause."""
 
 PATIENCE = 10.0
 """Seconds without another pod after which a watch that was to begin with all of them, and has not said that
 these are all, is one of a server that does not know how."""
-
-
-class Backoff:
-    """Growing pauses between tries: 0.8 s doubling to 30 s with full jitter, as client-go has it.
-
-    Two healthy minutes bring it back to the start.
-    """
-
-    def __init__(self, first: float = 0.8, longest: float = 30.0, healthy_after: float = 120.0) -> None:
-        self._first, self._longest, self._healthy_after = first, longest, healthy_after
-        self._next = first
-        self._last = float("-inf")
-
-    def pause(self, now: float) -> float:
-        """Seconds to wait before the next try; `now` is on a monotonic clock."""
-        if now - self._last > self._healthy_after:
-            self._next = self._first
-        self._last = now
-        pause, self._next = self._next, min(self._longest, self._next * 2)
-        return random.uniform(pause, 2 * pause)
 
 
 class _Unmarked(Exception):
@@ -66,10 +32,11 @@ class _Unmarked(Exception):
 
 
 class Reflector:
-    """Follows the pods of one namespace, or when `namespace` is None of all that are `wanted`.
+    """Follows the pods of one namespace, or when `namespace` is None of all.
 
-    The first list is silent, unless the namespace is `new`. After an outage the new list is compared with
-    what was known, so nothing that happened meanwhile is lost, and nothing is told twice.
+    It lists first, and after an outage; the list is compared with what the `ledger` knows, which may be of
+    an earlier reflector. So nothing that happened meanwhile is lost, and nothing is told twice. A `patient`
+    one waits when it may not list.
     """
 
     def __init__(
@@ -78,13 +45,15 @@ class Reflector:
         namespace: str | None = None,
         selector: str = "",
         *,
-        wanted: Callable[[str], bool] = lambda namespace: True,
-        new: bool = False,
+        ledger: Ledger | None = None,
+        patient: bool = False,
     ) -> None:
         self._api = api
         self._path = f"/api/v1/namespaces/{namespace}/pods" if namespace else "/api/v1/pods"
         self._selector = selector
-        self._ledger = Ledger(api.cluster, wanted, new=new)
+        self._ledger = ledger or Ledger(api.cluster)
+        self._ledger.begin()
+        self._patient = patient
         self._version = ""
         self._began = math.inf
 
@@ -100,7 +69,8 @@ class Reflector:
     async def run(self) -> AsyncIterator[Item]:
         """List, watch, and begin again where it broke off, for ever.
 
-        Raises ApiError and UserError when the very first list is refused: that is for the user to mend.
+        Raises ApiError when the very first list is refused, or at any time the credentials, and UserError
+        when the server is not trusted: that is for the user to mend.
         """
         backoff = Backoff()
         away = False
@@ -116,14 +86,15 @@ class Reflector:
                     continue
                 why = "the watch ended at once"
             except Unreachable as error:
-                why = str(error)
-            except msgspec.DecodeError as error:
-                why = f"the server's answer makes no sense: {error}"
+                why = in_words(error)
+            except NONSENSE as error:
+                why = in_words(error)
                 self._ledger.begin()
             except ApiError as error:
-                if self._ledger.first and not (error.expired or error.passing):
+                may_pass = error.expired or error.passing or self._patient or not self._ledger.first
+                if error.code == 401 or not may_pass:
                     raise
-                why = str(error)
+                why = in_words(error)
                 if error.code != 429:
                     self._ledger.begin()
                 if error.expired and time.monotonic() - self._began >= SHORT:
@@ -147,8 +118,8 @@ class Reflector:
             except _Unmarked:
                 pass
             self._api.streams_lists = False
-        async with aclosing(self._list_in_pages()) as pages:
-            async for item in pages:
+        async with aclosing(self._list_in_pages()) as stream:
+            async for item in stream:
                 yield item
 
     async def _list_as_stream(self) -> AsyncGenerator[Item]:
@@ -184,15 +155,16 @@ class Reflector:
     async def _list_in_pages(self) -> AsyncGenerator[Item]:
         """Page by page. All pages are of the first one's version, so the watch goes on from there at once."""
         self._ledger.begin()
-        async with aclosing(self._pages()) as pages:
-            page = await anext(pages)
+        query = {"limit": str(PAGE), "labelSelector": self._selector}
+        async with aclosing(pages(self._api, self._path, decode_list, **query)) as rest:
+            page = await anext(rest)
             self._version = page.metadata.resource_version
             for item in self._take_in(page):
                 yield item
             self._began = time.monotonic()
             async with (
                 aclosing(self._lines(self._version)) as lines,
-                aclosing(_beside(pages, lines)) as both,
+                aclosing(_beside(rest, lines)) as both,
             ):
                 async for found in both:
                     if isinstance(found, PodList):
@@ -201,17 +173,6 @@ class Reflector:
                         items = self._hear(decode_watch_event(found))
                     for item in items:
                         yield item
-
-    async def _pages(self) -> AsyncGenerator[PodList]:
-        token = ""
-        while True:
-            # Without a version: the answers for version 0 come from a cache that gives all pods at once.
-            query = {"limit": str(PAGE), "labelSelector": self._selector, "continue": token}
-            page = decode_list(await self._api.get(self._path, **query))
-            yield page
-            token = page.metadata.continue_
-            if not token:
-                return
 
     async def _watch(self, away: bool) -> AsyncGenerator[Item]:
         """Follow the changes from the last known version until the server ends the watch.
@@ -229,18 +190,7 @@ class Reflector:
                     yield item
 
     def _lines(self, version: str, *, begun: bool = False, **query: str) -> AsyncGenerator[bytes]:
-        seconds = random.randint(*WATCH_SECONDS)
-        return self._api.lines(
-            self._path,
-            idle=seconds + GRACE,
-            begun=begun,
-            watch="true",
-            allowWatchBookmarks="true",
-            labelSelector=self._selector,
-            resourceVersion=version,
-            timeoutSeconds=str(seconds),
-            **query,
-        )
+        return watch(self._api, self._path, version, begun=begun, labelSelector=self._selector, **query)
 
     def _take_in(self, page: PodList) -> Iterator[Item]:
         at = time.time()
@@ -269,8 +219,7 @@ class Reflector:
 
     def _hear(self, told: WatchEvent) -> Iterator[Item]:
         if isinstance(told, WatchError):
-            status = told.object
-            raise ApiError(status.code, status.reason, status.message)
+            raise refusal(told.object)
         if not isinstance(told, Bookmark):
             yield from self._ledger.hear(told, time.time())
         # Only now: what is not taken in yet must come again if this breaks off.

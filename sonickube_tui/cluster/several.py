@@ -8,12 +8,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 import msgspec
 
-from sonickube_tui.cluster.source import source_event
+from sonickube_tui.cluster.source import PAUSE, source_event
 from sonickube_tui.errors import UserError
 from sonickube_tui.event import Connection, Event, Item, Kind, Link
-
-PAUSE = 30.0
-"""Seconds until a cluster that refused is tried again: its plug-in may open a browser each time."""
 
 ROOM = 100
 """Items of one cluster that may wait to be taken; then that cluster waits, and no other."""

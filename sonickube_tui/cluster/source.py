@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import aclosing
 
 import msgspec
 
 from sonickube_tui.cluster.connect import Api, ApiError, Unreachable
 from sonickube_tui.cluster.enrich import Hearsay
+from sonickube_tui.cluster.ledger import Ledger
 from sonickube_tui.cluster.nodes import CHANNEL, Nodes
 from sonickube_tui.cluster.patterns import Wanted, parse
-from sonickube_tui.cluster.reflector import Backoff, Reflector
+from sonickube_tui.cluster.reflector import Reflector
 from sonickube_tui.cluster.survey import NEEDED, Scopes, Survey
+from sonickube_tui.cluster.watching import NONSENSE, Backoff, in_words
 from sonickube_tui.errors import UserError
 from sonickube_tui.event import Connection, Event, Item, Kind, Link, Sight
 
 SOURCE = "sonickube"
 """The channel of what happens to our own connection; no namespace of a cluster is likely to have the name."""
+
+PAUSE = 30.0
+"""Seconds until a cluster that refused is tried again: its plug-in may open a browser each time."""
 
 HEARD_NAMESPACES = 30
 """Namespaces whose Events are heard when they are followed one by one: each takes one more watch of etcd,
@@ -32,25 +38,70 @@ async def follow(
 
     Without `namespaces`, which may be patterns too, all are followed that the user may list; with neither
     namespaces nor a selector, nodes too. What the cluster's own Events say is added where they may be read.
-    Raises UserError for a bad pattern, and when the cluster refuses: credentials, permissions, or a selector
-    it cannot parse.
+    One that refuses after it was followed is connected anew until it does not, and what happened meanwhile is
+    told. Raises UserError for a bad pattern, and when the cluster refuses at the start: credentials,
+    permissions, or a selector it cannot parse.
     """
     wanted = parse(namespaces)
-    async with await connect() as api:
-        connecting = Connection(at=time.time(), cluster=api.cluster, link=Link.CONNECTING, detail=api.server)
+    known: _Known | None = None
+    while True:
+        try:
+            async with await connect() as api:
+                known = known or _Known(api.cluster, wanted, selector)
+                async with aclosing(_follow(api, known)) as items:
+                    async for item in items:
+                        yield item
+        except UserError as error:
+            if known is None or not known.followed:
+                raise
+            refused = Connection(at=time.time(), cluster=known.cluster, link=Link.REFUSED, detail=str(error))
+            if not known.lost:
+                known.lost = True
+                yield source_event(refused, lost=True)
+            yield refused
+            await asyncio.sleep(PAUSE)
+
+
+class _Known:
+    """What is meant by one cluster, and what is known of it: that outlives a connection."""
+
+    def __init__(self, cluster: str, wanted: Wanted, selector: str) -> None:
+        self.cluster = cluster
+        self.wanted = wanted
+        self.selector = selector
+        self.ledgers: dict[str | None, Ledger] = {}
+        self.there: frozenset[str] | None = None
+        """The namespaces seen last, where that was asked."""
+        whole = not (wanted.names or wanted.patterns or selector) and wanted.has(CHANNEL)
+        self.nodes = Nodes(cluster) if whole else None
+        self.hearsay = Hearsay()
+        self.lost = False
+        """Whether the last word about our own watch was that it is lost."""
+
+    @property
+    def followed(self) -> bool:
+        """Whether a list of its pods has once come to its end."""
+        return any(not ledger.first for ledger in self.ledgers.values())
+
+
+async def _follow(api: Api, known: _Known) -> AsyncGenerator[Item]:
+    """What happens, by one connection. Raises UserError when the cluster refuses."""
+    connecting = Connection(at=time.time(), cluster=api.cluster, link=Link.CONNECTING, detail=api.server)
+    if not known.lost:
         yield connecting
-        backoff = Backoff()
-        while True:
-            try:
-                async for item in _Followers(api, wanted, selector, connecting).run():
+    backoff = Backoff()
+    while True:
+        try:
+            async with aclosing(_Followers(api, known, connecting).run()) as items:
+                async for item in items:
                     yield item
-            except (ApiError, Unreachable) as error:
-                if isinstance(error, ApiError) and not error.passing:
-                    raise _explained(error, api, wanted.names, selector) from None
-                pause = backoff.pause(time.monotonic())
-                detail = f"{api.server}: {error}; trying again in {pause:.0f} s"
-                yield Connection(at=time.time(), cluster=api.cluster, link=Link.RECONNECTING, detail=detail)
-                await asyncio.sleep(pause)
+        except (ApiError, Unreachable, *NONSENSE) as error:
+            if isinstance(error, ApiError) and not error.passing:
+                raise _explained(error, api, known.wanted.names, known.selector) from None
+            pause = backoff.pause(time.monotonic())
+            detail = f"{api.server}: {in_words(error)}; trying again in {pause:.0f} s"
+            yield Connection(at=time.time(), cluster=api.cluster, link=Link.RECONNECTING, detail=detail)
+            await asyncio.sleep(pause)
 
 
 class _Followers:
@@ -59,10 +110,9 @@ class _Followers:
     A reflector that has told nothing yet is still `connecting`.
     """
 
-    def __init__(self, api: Api, wanted: Wanted, selector: str, connecting: Connection) -> None:
+    def __init__(self, api: Api, known: _Known, connecting: Connection) -> None:
         self._api = api
-        self._wanted = wanted
-        self._selector = selector
+        self._known = known
         self._connecting = connecting
         self._queue: asyncio.Queue[tuple[str | None, Item | Scopes | Exception]] = asyncio.Queue(1_000)
         self._reflectors: dict[str | None, Reflector] = {}
@@ -70,50 +120,52 @@ class _Followers:
         self._pumps: dict[str | None, asyncio.Task[None]] = {}
         self._listeners: dict[str | None, asyncio.Task[None]] = {}
         self._others: list[asyncio.Task[None]] = []
-        whole = not (wanted.names or wanted.patterns or selector) and wanted.has(CHANNEL)
-        self._nodes = Nodes(api) if whole else None
         self._nodes_begun = False
-        self._hearsay = Hearsay()
         self._note = ""
 
-    async def run(self) -> AsyncIterator[Item]:
+    async def run(self) -> AsyncGenerator[Item]:
         """What they tell, with one account of how they stand with the cluster, for ever.
 
-        Raises what any of them raises.
+        Raises what any of them raises, once all that they have told until then is out.
         """
+        known = self._known
+        survey = Survey(self._api, known.wanted, known.selector, known.there)
         self._others = [
-            asyncio.create_task(self._pump(None, Survey(self._api, self._wanted, self._selector).run())),
+            asyncio.create_task(self._pump(None, survey.run())),
             asyncio.create_task(self._watch_the_clock()),
         ]
-        told, told_at, lost = self._connecting, 0.0, False
+        told, told_at = self._connecting, 0.0
+        failure: Exception | None = None
         try:
-            while True:
+            while failure is None or not await self._all_out():
                 scope, item = await self._queue.get()
                 if isinstance(item, Exception):
-                    raise item
-                if isinstance(item, Sight):
-                    yield item
+                    failure = failure or item
                     continue
-                if isinstance(item, Event):
-                    if self._nodes and self._nodes.told(item):
-                        continue
-                    yield self._hearsay.enrich(item, time.monotonic())
-                    if time.monotonic() - told_at < 1.0:
-                        continue
-                else:
-                    self._heed(scope, item)
+                for news in self._heed(scope, item):
+                    yield news
+                if isinstance(item, Sight) or (isinstance(item, Event) and time.monotonic() - told_at < 1.0):
+                    continue
                 summary = self._summary()
+                if known.lost and summary.link is Link.CONNECTING:
+                    continue  # Why it was refused stays to be read.
                 if msgspec.structs.replace(summary, at=told.at) != told:
-                    if summary.link is (Link.WATCHING if lost else Link.RECONNECTING):
-                        lost = not lost
-                        yield source_event(summary, lost=lost)
+                    if summary.link is (Link.WATCHING if known.lost else Link.RECONNECTING):
+                        known.lost = not known.lost
+                        yield source_event(summary, lost=known.lost)
                     told, told_at = summary, time.monotonic()
                     yield summary
+            raise failure
         finally:
             tasks = (*self._pumps.values(), *self._listeners.values(), *self._others)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _all_out(self) -> bool:
+        """Whether nothing waits to be told, nor for room to be: what is lost here is not told again."""
+        await asyncio.sleep(0)
+        return self._queue.empty()
 
     async def _pump(self, scope: str | None, items: AsyncIterator[Item | Scopes]) -> None:
         try:
@@ -125,7 +177,7 @@ class _Followers:
 
     async def _listen(self, namespace: str | None) -> None:
         try:
-            await self._hearsay.listen(self._api, namespace)
+            await self._known.hearsay.listen(self._api, namespace)
         except Exception as error:
             await self._queue.put((None, error))
 
@@ -136,36 +188,50 @@ class _Followers:
                 for late in reflector.overdue():
                     await self._queue.put((scope, late))
 
-    def _heed(self, scope: str | None, item: Scopes | Connection) -> None:
-        if isinstance(item, Scopes):
-            self._turn_to(item)
-            self._note = item.note
-        # What a namespace that is no longer followed had still to say is of no concern.
-        elif scope in self._links:
-            self._links[scope] = item
-            if item.link is Link.WATCHING:
-                self._accompany(scope)
+    def _heed(self, scope: str | None, item: Item | Scopes) -> Iterator[Event | Sight]:
+        """What is to be told of it."""
+        match item:
+            case Sight():
+                yield item
+            case Event() if not (self._known.nodes and self._known.nodes.told(item)):
+                yield self._known.hearsay.enrich(item, time.monotonic())
+            case Scopes():
+                yield from self._turn_to(item)
+            # What a namespace that is no longer followed had still to say is of no concern.
+            case Connection() if scope in self._links:
+                self._links[scope] = item
+                if item.link is Link.WATCHING:
+                    self._accompany(scope)
 
-    def _turn_to(self, scopes: Scopes) -> None:
+    def _turn_to(self, scopes: Scopes) -> Iterator[Event | Sight]:
+        """Follow these and no others; what was in a namespace that is gone is gone with it."""
+        known, ledgers = self._known, self._known.ledgers
+        patient = known.followed
         followed = {scope.namespace: scope for scope in scopes.followed}
-        for name in self._links.keys() - followed.keys():
-            self._pumps.pop(name).cancel()
-            del self._reflectors[name], self._links[name]
+        for name in ledgers.keys() - followed.keys():
+            if name in self._links:
+                self._pumps.pop(name).cancel()
+                del self._reflectors[name], self._links[name]
             if name in self._listeners:
                 self._listeners.pop(name).cancel()
+            ledger = ledgers.pop(name)
+            if known.there and scopes.there is not None and name in known.there - scopes.there:
+                yield from ledger.close(time.time())
         for name in followed.keys() - self._links.keys():
-            reflector = Reflector(
-                self._api, name, self._selector, wanted=self._wanted.has, new=followed[name].new
-            )
+            if name not in ledgers:
+                ledgers[name] = Ledger(known.cluster, known.wanted.has, new=followed[name].new)
+            reflector = Reflector(self._api, name, known.selector, ledger=ledgers[name], patient=patient)
             self._reflectors[name] = reflector
             self._links[name] = self._connecting
             self._pumps[name] = asyncio.create_task(self._pump(name, reflector.run()))
+        known.there = scopes.there
+        self._note = scopes.note
 
     def _accompany(self, scope: str | None) -> None:
         """Read what goes with a namespace's pods, once those are watched: it must not be in their way."""
-        if self._nodes and not self._nodes_begun:
+        if self._known.nodes and not self._nodes_begun:
             self._nodes_begun = True
-            self._others.append(asyncio.create_task(self._pump(None, self._nodes.run())))
+            self._others.append(asyncio.create_task(self._pump(None, self._known.nodes.run(self._api))))
         if scope not in self._listeners and len(self._listeners) < HEARD_NAMESPACES:
             self._listeners[scope] = asyncio.create_task(self._listen(scope))
 

@@ -9,6 +9,7 @@ import msgspec
 
 from sonickube_tui.cluster.connect import Api, ApiError, Unreachable
 from sonickube_tui.cluster.patterns import Wanted
+from sonickube_tui.cluster.watching import NONSENSE, in_words
 from sonickube_tui.errors import UserError
 
 LOOK_EVERY = 30.0
@@ -28,10 +29,14 @@ class Scope(msgspec.Struct, frozen=True):
 
 
 class Scopes(msgspec.Struct, frozen=True):
-    """What is followed from now on; `note` is one line about what is not, or empty."""
+    """What is followed from now on; `note` is one line about what is not, or empty.
+
+    `there` are all namespaces that there are, where that was asked.
+    """
 
     followed: tuple[Scope, ...]
     note: str = ""
+    there: frozenset[str] | None = None
 
 
 class _Names(msgspec.Struct):
@@ -46,19 +51,29 @@ class _NamedList(msgspec.Struct):
     items: list[_Named]
 
 
-class Survey:
-    """Looks which namespaces there are, again and again where that can change what is followed."""
+async def namespaces(api: Api) -> list[str]:
+    """All that there are. Raises as the API does, and msgspec.DecodeError."""
+    answer = await api.get("/api/v1/namespaces")
+    return [item.metadata.name for item in msgspec.json.decode(answer, type=_NamedList).items]
 
-    def __init__(self, api: Api, wanted: Wanted, selector: str) -> None:
+
+class Survey:
+    """Looks which namespaces there are, again and again where that can change what is followed.
+
+    `before` are those that an earlier survey has seen last.
+    """
+
+    def __init__(self, api: Api, wanted: Wanted, selector: str, before: frozenset[str] | None = None) -> None:
         self._api = api
         self._wanted = wanted
         self._selector = selector
+        self._before = before
 
     async def run(self) -> AsyncIterator[Scopes]:
         """What is followed: at once, and after every later look.
 
-        Raises ApiError, Unreachable and UserError when the first look is refused, or leaves nothing that the
-        user may follow; later ones are noted.
+        Raises ApiError, Unreachable, UserError and msgspec.DecodeError when the first look is refused, or
+        leaves nothing that the user may follow; later ones are noted.
         """
         wanted = self._wanted
         if wanted.named:
@@ -68,35 +83,33 @@ class Survey:
             yield Scopes((Scope(None),))
             return
         try:
-            there = await self._namespaces()
+            there = frozenset(await namespaces(self._api))
         except ApiError as error:
             if error.code != 403:
                 raise
             yield Scopes((Scope(await self._home()),))
             return
+        before = there if self._before is None else self._before
         followed = {name: Scope(name) for name in wanted.names}
-        followed |= {name: Scope(name) for name in await self._allowed(there - set(followed))}
+        found = await self._allowed(there - set(followed))
+        followed |= {name: Scope(name, new=name not in before) for name in found}
         if not followed and any(map(wanted.has, there)):
             raise self._nothing_allowed(filter(wanted.has, there))
         note = self._note(there)
         while True:
-            yield Scopes(tuple(followed.values()), note)
+            yield Scopes(tuple(followed.values()), note, there)
             await asyncio.sleep(LOOK_EVERY)
             try:
-                now = await self._namespaces()
+                now = frozenset(await namespaces(self._api))
                 found = await self._allowed(now - set(followed))
-            except (ApiError, Unreachable, msgspec.DecodeError) as error:
-                note = f"new namespaces are not seen: {error}"
+            except (ApiError, Unreachable, *NONSENSE) as error:
+                note = f"new namespaces are not seen: {in_words(error)}"
                 continue
             followed = {
                 name: scope for name, scope in followed.items() if name in now or name in wanted.names
             }
             followed |= {name: Scope(name, new=name not in there) for name in found}
             there, note = now, self._note(now)
-
-    async def _namespaces(self) -> set[str]:
-        answer = await self._api.get("/api/v1/namespaces")
-        return {item.metadata.name for item in msgspec.json.decode(answer, type=_NamedList).items}
 
     async def _home(self) -> str:
         """The context's own namespace, which is all that is left to who may not list namespaces."""

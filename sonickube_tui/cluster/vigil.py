@@ -11,7 +11,7 @@ from datetime import datetime
 
 from sonickube_tui.cluster.lifecycle import Change, event, events, is_ready
 from sonickube_tui.cluster.pod import Pod
-from sonickube_tui.event import Event, Kind
+from sonickube_tui.event import Event, Kind, Sight
 
 FLAPS, FLAP_SPAN = 3, 300.0
 """So many turns of a pod's readiness within so many seconds are flapping."""
@@ -41,19 +41,27 @@ class Vigil:
         self._late: dict[str, tuple[float, Kind, Pod]] = {}
         self._told: set[str] = set()
 
-    def tell(self, old: Pod | None, new: Pod | None, *, at: float, cluster: str) -> Iterator[Event]:
-        """All that happened to a pod: what its two states tell, and what that adds up to.
+    def tell(
+        self, old: Pod | None, new: Pod | None, *, at: float, cluster: str, last: Pod | None = None
+    ) -> Iterator[Event | Sight]:
+        """The sight of a change, what its two states tell, and what that adds up to.
 
-        Another uid under the same name is another pod; the same version is no news.
+        Another uid under the same name is another pod; the same version is no news. `last` is how a pod
+        looked when it was deleted, if that is known.
         """
         if old and new and old.metadata.uid != new.metadata.uid:
             yield from self.tell(old, None, at=at, cluster=cluster)
             old = None
-        if not (old and new and old.metadata.resource_version == new.metadata.resource_version):
-            yield from events(old, new, at=at, cluster=cluster)
-            for change in self.see(old, new, at):
-                if pod := new or old:
-                    yield event(pod, change, at=at, cluster=cluster)
+        if old and new and old.metadata.resource_version == new.metadata.resource_version:
+            return
+        if new:
+            yield Sight(at=at, cluster=cluster, change="MODIFIED" if old else "ADDED", pod=new)
+        elif gone := last or old:
+            yield Sight(at=at, cluster=cluster, change="DELETED", pod=gone)
+        yield from events(old, new, at=at, cluster=cluster)
+        for change in self.see(old, new, at):
+            if pod := new or old:
+                yield event(pod, change, at=at, cluster=cluster)
 
     def see(self, old: Pod | None, new: Pod | None, now: float) -> Iterator[Change]:
         """What a change of one pod adds up to with what came before it."""

@@ -16,7 +16,8 @@ import msgspec
 import pytest
 
 from churn import Crowd, Lists, Truth, compare, known, latest, sights
-from kube import KubeServer, Observer, Wire, manifest
+from kube import KubeServer, manifest
+from listening import Observer, Wire
 from sonickube_tui.cluster.connect import Api, connect, plain
 from sonickube_tui.cluster.pod import Pod
 from sonickube_tui.cluster.reflector import Reflector

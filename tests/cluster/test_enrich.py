@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from around import Around, Real, Simulated
-from kube import KubeServer, Observer, Wire, running
+from kube import KubeServer, running
+from listening import Observer, Wire
 from players import event
 from sonickube_tui.cluster import aside, enrich
 from sonickube_tui.cluster.connect import Api, plain
 from sonickube_tui.cluster.enrich import FRESH, REMEMBERED, ClusterEvent, Hearsay, decode_cluster_event
-from sonickube_tui.cluster.reflector import Backoff
 from sonickube_tui.cluster.simulated import SimulatedCluster, World
 from sonickube_tui.cluster.source import follow
 from sonickube_tui.event import Event, Kind, Link
@@ -156,7 +156,6 @@ def test_a_storm_of_events_is_forgotten_from_its_beginning() -> None:
 @pytest.fixture(autouse=True)
 def heard(monkeypatch: pytest.MonkeyPatch, hasty: None) -> list[str]:
     """The messages of all Events that were heard; and pauses of a tenth of a second."""
-    monkeypatch.setattr(aside, "Backoff", lambda: Backoff(first=0.05, longest=0.1))
     monkeypatch.setattr(aside, "ASK_AGAIN", 0.1)
     messages: list[str] = []
     hear = Hearsay.hear

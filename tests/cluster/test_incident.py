@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from kube import Observer
+from listening import Observer
 from recorded import Line, RecordedServer, incident
 from sonickube_tui.cluster import reflector
 from sonickube_tui.cluster.connect import plain

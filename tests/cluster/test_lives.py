@@ -14,7 +14,7 @@ from lives import play, recorded
 from sonickube_tui.cluster.lifecycle import CONFIG_REASONS, IMAGE_REASONS, event
 from sonickube_tui.cluster.pod import Bookmark, Deleted, Pod, WatchError, decode_watch_event
 from sonickube_tui.cluster.vigil import Vigil
-from sonickube_tui.event import Event, Kind
+from sonickube_tui.event import Event, Kind, Sight
 from stories import OWNERS, STORIES
 
 
@@ -22,7 +22,7 @@ def tell(lines: list[Json]) -> list[Event]:
     """What a watch of these lines tells; between two lines and at the end it is asked what is late."""
     vigil = Vigil()
     pods: dict[tuple[str, str], Pod] = {}
-    told: list[Event] = []
+    told: list[Event | Sight] = []
     for line in lines:
         at = line["at"]
         told += [event(pod, change, at=at, cluster="") for pod, change in vigil.overdue(at)]
@@ -37,7 +37,7 @@ def tell(lines: list[Json]) -> list[Event]:
         else:
             told += vigil.tell(old, new, at=at, cluster="")
             pods[new.key] = new
-    return told
+    return [item for item in told if isinstance(item, Event)]
 
 
 @cache

@@ -13,7 +13,8 @@ from uuid import uuid4
 import pytest
 import yaml
 
-from kube import KubeServer, Observer, manifest
+from kube import KubeServer, manifest
+from listening import Observer
 from sonickube_tui.cluster.connect import connect
 from sonickube_tui.cluster.source import follow
 from sonickube_tui.errors import UserError

@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from around import FINE, Around, Real, Simulated, conditions
-from kube import Json, KubeServer, Observer, Wire, running
+from kube import Json, KubeServer, running
+from listening import Observer, Wire
 from sonickube_tui.cluster import aside
 from sonickube_tui.cluster.connect import Api, plain
 from sonickube_tui.cluster.nodes import CHANNEL, Node, changes, decode_node
-from sonickube_tui.cluster.reflector import Backoff
 from sonickube_tui.cluster.simulated import SimulatedCluster, World
 from sonickube_tui.cluster.source import follow
 from sonickube_tui.event import Event, Kind
@@ -93,8 +93,7 @@ def test_what_is_told_of_a_life_alternates(life: list[dict[str, str]]) -> None:
 
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch, hasty: None) -> None:
-    """Pauses of a tenth of a second, here too."""
-    monkeypatch.setattr(aside, "Backoff", lambda: Backoff(first=0.05, longest=0.1))
+    """Pauses of a tenth of a second, after a refusal too."""
     monkeypatch.setattr(aside, "ASK_AGAIN", 0.1)
 
 

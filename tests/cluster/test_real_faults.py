@@ -15,18 +15,17 @@ import certifi
 import pytest
 
 from command import command, environment
-from kube import Diary, KubeServer, Observer, Wire, manifest, running
+from kube import KubeServer, manifest, running
+from listening import GONE, STARTED, Diary, Observer, Wire
 from players import until
+from sonickube_tui.cluster import source
 from sonickube_tui.cluster.connect import connect
 from sonickube_tui.cluster.reflector import Reflector
-from sonickube_tui.cluster.source import follow
+from sonickube_tui.cluster.source import SOURCE, follow
 from sonickube_tui.errors import UserError
 from sonickube_tui.event import Kind, Link
 
 pytestmark = [pytest.mark.real, pytest.mark.usefixtures("hasty")]
-
-STARTED = [Kind.CREATED, Kind.SCHEDULED, Kind.STARTED, Kind.READY]
-GONE = [Kind.TERMINATING, Kind.DELETED]
 
 
 class Room:
@@ -248,6 +247,34 @@ async def test_an_authority_that_did_not_sign_the_certificate_is_for_the_user_to
     text = await refusal(room.kube.kubeconfig(tmp_path / "kubeconfig", certificate=other), *namespaces)
     assert f"the certificate of {room.kube.url} is not trusted" in text
     assert "certificate-authority" in text
+
+
+async def test_an_authority_that_changes_is_for_the_user_to_mend_and_costs_no_event(
+    room: Room, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source, "PAUSE", 0.1)
+    kube, known = room.kube, tmp_path / "authority.crt"
+    known.write_bytes(kube.certificate.read_bytes())
+    kubeconfig = kube.kubeconfig(tmp_path / "kubeconfig", certificate=known)
+    async with Observer(follow(lambda: connect(str(kubeconfig)), [room.name])) as observer:
+        await observer.until_watching()
+        goes, stays = room.start("goes"), room.start("stays")
+        await observer.until_told_of("stays", Kind.READY)
+        await asyncio.to_thread(kube.renew_certificate)
+        await observer.until(lambda: observer.link is Link.REFUSED)
+        assert "is not trusted" in observer.detail
+        room.end("goes")
+        comes = room.start("comes")
+        known.write_bytes(kube.certificate.read_bytes())
+        await observer.until_watching()
+        await all_told(room, observer)
+    lives = observer.lives
+    assert {uid: lives[uid] for uid in (goes, stays, comes)} == {
+        goes: [*STARTED, *GONE],
+        stays: STARTED,
+        comes: STARTED,
+    }
+    assert lives[SOURCE] == [Kind.SOURCE_LOST, Kind.SOURCE_BACK]
 
 
 # From end to end

@@ -14,9 +14,9 @@ import psutil
 import pytest
 
 from command import command, environment, sonickube
+from patient import kubeconfig
 from sonic_pi import SonicPiServer
 from sonickube_tui.cluster.simulated.server import SimulatedCluster
-from test_doctor import kubeconfig
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
 
