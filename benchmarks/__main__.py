@@ -7,7 +7,7 @@ import statistics
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import engine, live, player, reload, rivals, scale, sessions, sustained, terminal
+from benchmarks import bounce, engine, live, player, reload, rivals, scale, sessions, sustained, terminal
 from benchmarks.child import server
 from sonickube_tui.engine.builtin import parts
 
@@ -114,6 +114,9 @@ def main() -> None:
             "",
             "",
         )
+
+    for row in bounce.rows():
+        table.add_row(*row)
 
     measured = player.measure()
     for row in player.rows(measured):

@@ -182,8 +182,11 @@ def demand_terminal(*, headless: bool) -> None:
         raise UserError("the console needs a terminal; without one, use --headless")
 
 
-def conductor_for(settings: Settings, clock: Callable[[], float] = time.monotonic) -> Conductor:
-    """The conductor that the settings ask for; health heals by the seconds of the `clock`.
+def conductor_for(
+    settings: Settings, sound: Engine | None = None, *, clock: Callable[[], float] = time.monotonic
+) -> Conductor:
+    """The conductor that the settings ask for, or with another `sound` than theirs; health heals by the
+    seconds of the `clock`.
 
     Raises UserError for theme, snippets and engine.
     """
@@ -194,7 +197,7 @@ def conductor_for(settings: Settings, clock: Callable[[], float] = time.monotoni
     return Conductor(
         theme=theme,
         library=Library(folders),
-        engine=engine(settings),
+        engine=sound or engine(settings),
         mixer=Mixer(dim_db=settings.dim_db),
         merger=Merger(settings.onsets_per_second, theme.window),
         voices=settings.voices,
@@ -234,17 +237,25 @@ def engine(settings: Settings, *, required: bool = False) -> Engine:
     """
     if settings.engine == "silent":
         return Silence("The sound is off, as the engine setting says.")
+    if settings.engine == "builtin":
+        if lack := missing():
+            raise UserError("; ".join(lack))
+        return BuiltIn(settings.audio)
+    played_by = sonic_pi(settings, required=required)
+    if settings.engine == "auto" and not settings.sonic_pi and not required:
+        return Fallback(played_by, BuiltIn(settings.audio))
+    return played_by
+
+
+def sonic_pi(settings: Settings, *, required: bool = False) -> SonicPi:
+    """The Sonic Pi that the settings mean, as `engine` has it."""
     named = parse_address(settings.sonic_pi) if settings.sonic_pi else None
     if named and not named.loopback and not settings.allow_remote:
         raise UserError(
             f"Sonic Pi at {named} is another machine: snippets are code that runs there with all rights of "
             "its user, and anyone on the way can change them; if that is meant, add --allow-remote"
         )
-    if settings.engine == "builtin":
-        if lack := missing():
-            raise UserError("; ".join(lack))
-        return BuiltIn(settings.audio)
-    sonic_pi = SonicPi(
+    return SonicPi(
         Ways(
             named=named,
             running=settings.engine in ("auto", "sonic-pi"),
@@ -255,9 +266,6 @@ def engine(settings: Settings, *, required: bool = False) -> Engine:
             required=required or settings.engine in ("sonic-pi", "boot"),
         )
     )
-    if settings.engine == "auto" and not named and not required:
-        return Fallback(sonic_pi, BuiltIn(settings.audio))
-    return sonic_pi
 
 
 def _installed(settings: Settings) -> Sequence[Installation]:

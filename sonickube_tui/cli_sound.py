@@ -1,4 +1,4 @@
-"""The commands of the built-in player: its parts, and sessions as sound files."""
+"""Sessions as sound files, and the parts of the built-in player."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 import click
 
 from sonickube_tui.errors import UserError
+
+_OF_SONIC_PI = ("sonic_pi", "sonic_pi_app", "audio")
 
 
 @click.command()
@@ -21,6 +23,16 @@ from sonickube_tui.errors import UserError
 @click.option(
     "--only", multiple=True, metavar="NS", help="Only this namespace, or those that match 'team-*'."
 )
+@click.option(
+    "--engine",
+    type=click.Choice(["builtin", "sonic-pi"]),
+    default="builtin",
+    help="sonic-pi: one that runs, or else one that is installed, plays it in its time and records it. "
+    "Default: builtin.",
+)
+@click.option("--sonic-pi", metavar="HOST:PORT[:TOKEN]", help="Where it listens. Default: found by its logs.")
+@click.option("--sonic-pi-app", metavar="DIR", help="Where it is installed, to start it.")
+@click.option("--audio", type=click.Choice(["auto", "dummy"]), help="dummy: start it on no sound hardware.")
 @click.option("--bits", type=click.Choice(["16", "24"]), default="16", help="Of a sample. Default: 16.")
 @click.option("--derive", is_flag=True, help="Tell the events anew, by what was recorded of the pods.")
 @click.option(
@@ -34,6 +46,7 @@ def bounce(
     start: str,
     end: str,
     only: tuple[str, ...],
+    engine: str,
     bits: str,
     derive: bool,
     config: Path | None,
@@ -43,19 +56,32 @@ def bounce(
 
     The built-in player works it out faster than it would sound, without Sonic Pi or a sound card. The same
     session, snippets and version give the same bytes. A recording of kubectl's watch is a session, too.
+    Sonic Pi takes as long as it sounds, and whatever else it plays meanwhile is in the file.
 
     \b
     sonickube bounce prod.jsonl.gz incident.flac
     sonickube bounce prod.jsonl.gz incident.wav --from 12:03 --to 12:10 --only shop --theme zen
+    sonickube bounce prod.jsonl.gz incident.wav --engine sonic-pi --audio dummy
     """
     from sonickube_tui import playback, settings
 
+    on_sonic_pi = engine == "sonic-pi"
+    if not on_sonic_pi and (given := [name for name in _OF_SONIC_PI if flags[name]]):
+        raise UserError(f"--{given[0].replace('_', '-')} goes with --engine sonic-pi")
     wishes = playback.Wishes(start=start, speed=speed, its_theme=flags["theme"] is None, derive=derive)
     done = playback.bounce(
-        [session], out, settings.load(flags, config), wishes, end=end, only=only, bits=int(bits)
+        [session],
+        out,
+        settings.load(flags, config),
+        wishes,
+        end=end,
+        only=only,
+        bits=int(bits),
+        on_sonic_pi=on_sonic_pi,
     )
+    early = "" if done.whole else "; stopped early"
     unheard = f", {done.unheard:,} events unheard" if done.unheard else ""
-    click.echo(f"{out}: {done.seconds:.1f} s, {done.voices:,} voices{unheard}")
+    click.echo(f"{out}: {done.seconds:.1f} s, {done.voices:,} voices{unheard}{early}")
     for failure in done.failures:
         click.echo(f"sonickube: {failure}", err=True)
 

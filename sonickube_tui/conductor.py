@@ -27,7 +27,7 @@ from sonickube_tui.entry import Entry, Fate, Heard, Listener, Notice
 from sonickube_tui.event import Connection, Event, Item, Severity
 from sonickube_tui.music.health import Health
 from sonickube_tui.music.merging import Batch, Merger
-from sonickube_tui.music.mixer import Mixer
+from sonickube_tui.music.mixer import Level, Mixer
 from sonickube_tui.music.snippets import Library
 from sonickube_tui.music.theme import Theme
 from sonickube_tui.music.voice import Voice
@@ -185,7 +185,7 @@ class Conductor:
         Raises PacketTooLarge, and OSError when the network refuses it.
         """
         self._auditions -= 1
-        self._play(Entry(seq=self._auditions, event=event, snippet=name), text, level=1.0)
+        self._play(Entry(seq=self._auditions, event=event, snippet=name), text, Level())
 
     def stop_sound(self, channel: str | None = None) -> None:
         """Silence all of ours that sounds, or all of one channel, and forget what waits."""
@@ -227,9 +227,9 @@ class Conductor:
         self.mixer.dimmed = not self.mixer.dimmed
         self.remix()
 
-    def _level(self, sounding: _Sounding) -> float:
+    def _level(self, sounding: _Sounding) -> Level:
         event = sounding.entry.event
-        return 1.0 if sounding.entry.seq < 0 else self.mixer.level(event.channel, event.severity)
+        return Level() if sounding.entry.seq < 0 else self.mixer.level(event.channel, event.severity)
 
     def _settle(self, entry: Entry, fate: Fate, **changes: object) -> Entry:
         entry = msgspec.structs.replace(entry, fate=fate, **changes)
@@ -293,7 +293,7 @@ class Conductor:
         self.activity[channel] = (time.monotonic(), entry.event.severity)
         self._sounding[voice].entry = self._settle(entry, Fate.SENT)
 
-    def _play(self, entry: Entry, text: str, level: float) -> int:
+    def _play(self, entry: Entry, text: str, level: Level) -> int:
         voice = Voice(
             id=self._sent + 1,
             event=entry.event,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,7 +16,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from sonickube_tui import assemble
 from sonickube_tui.bounce.file import Bounced, Excerpt, check_target
 from sonickube_tui.bounce.file import bounce as write_sound
+from sonickube_tui.bounce.live import record
 from sonickube_tui.cluster.again import Again
+from sonickube_tui.engine.address import parse_address
 from sonickube_tui.engine.builtin.parts import missing
 from sonickube_tui.errors import UserError
 from sonickube_tui.event import Kind
@@ -109,14 +112,16 @@ def bounce(
     end: str,
     only: Sequence[str],
     bits: int,
+    on_sonic_pi: bool = False,
 ) -> Bounced:
     """Write a session, from the start that is wished for to the moment `end`, into a sound file.
 
+    The built-in player works it out, or a Sonic Pi that runs or is installed plays and records it.
     Raises UserError for all that the user can mend.
     """
     check_target(file)
-    if lack := missing():
-        raise UserError("; ".join(lack))
+    if lack := _cannot_record(settings) if on_sonic_pi else "; ".join(missing()):
+        raise UserError(lack)
     with open_session(paths, deriving=Again, fresh=wishes.derive, follow=False) as session:
         settings = _with_its_theme(session, settings, wishes)
         theme = load_theme(settings.theme, assemble.theme_folders())
@@ -133,6 +138,12 @@ def bounce(
             TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(), console=Console(stderr=True)
         ) as bar:
             task = bar.add_task(file.name, total=excerpt.seconds)
+
+            def progress(seconds: float) -> None:
+                bar.update(task, completed=seconds)
+
+            if on_sonic_pi:
+                return _record(session, excerpt, file, settings, bits, progress)
             return write_sound(
                 session,
                 excerpt,
@@ -140,9 +151,39 @@ def bounce(
                 theme=theme,
                 library=Library(assemble.snippet_folders(settings)),
                 merger=Merger(settings.onsets_per_second, theme.window),
+                dim_db=settings.dim_db,
                 bits=bits,
-                progress=lambda seconds: bar.update(task, completed=seconds),
+                progress=progress,
             )
+
+
+def _cannot_record(settings: Settings) -> str:
+    """Why Sonic Pi cannot make a sound file for us; empty when nothing is known that forbids it."""
+    if settings.sonic_pi and not parse_address(settings.sonic_pi).loopback:
+        return (
+            "Sonic Pi records into a file where it runs: with --engine sonic-pi, it must be on this machine"
+        )
+    if find_spec("soundfile") is None:
+        return "Python's soundfile is not installed: pip install 'sonickube-tui[sound]'"
+    return ""
+
+
+def _record(
+    session: Opened,
+    excerpt: Excerpt,
+    file: Path,
+    settings: Settings,
+    bits: int,
+    progress: Callable[[float], None],
+) -> Bounced:
+    player = Player(session, ends=True)
+    player.set_speed(excerpt.speed)
+    player.seek(excerpt.begin)
+    # No other one steps in for it: that would not be recorded.
+    sonic_pi = assemble.sonic_pi(msgspec.structs.replace(settings, engine="auto"), required=True)
+    conductor = assemble.conductor_for(settings, sonic_pi, clock=lambda: player.now)
+    replay = Replay(player, conductor, context=False)
+    return record(replay, sonic_pi, excerpt, file, bits=bits, progress=progress)
 
 
 def would_play(paths: Sequence[Path], settings: Settings, wishes: Wishes) -> Check:

@@ -10,6 +10,7 @@ from sonickube_tui.conductor import Conductor
 from sonickube_tui.engine.base import Done, Ended, Packet, Report, Started, Status
 from sonickube_tui.entry import Entry, Listener, Notice
 from sonickube_tui.event import Event, Item, Kind
+from sonickube_tui.music.mixer import Level
 from sonickube_tui.music.snippets import Change, Library
 from sonickube_tui.music.theme import Theme, read_theme
 from sonickube_tui.music.voice import Voice
@@ -25,7 +26,7 @@ class PaperEngine:
         self.last_packet: Packet | None = None
         self.reports = reports
         self.played: list[tuple[Voice, str]] = []
-        self.levels: dict[int, float] = {}
+        self.levels: dict[int, Level] = {}
         self.stopped: list[int] = []
         self.report: Callable[[Report], None] = lambda report: None
 
@@ -45,7 +46,7 @@ class PaperEngine:
     def end(self, voice: int) -> None:
         self.report(Ended(voice))
 
-    def set_levels(self, levels: Mapping[int, float]) -> None:
+    def set_levels(self, levels: Mapping[int, Level]) -> None:
         self.levels.update(levels)
 
     def stop(self, jobs: Iterable[int]) -> None:

@@ -17,7 +17,7 @@ from sonickube_tui.entry import Fate, Heard
 from sonickube_tui.errors import UserError
 from sonickube_tui.event import Connection, Event, Item, Kind, Link, Severity
 from sonickube_tui.music.merging import Merger
-from sonickube_tui.music.mixer import Channel, Mixer
+from sonickube_tui.music.mixer import Channel, Level, Mixer
 from sonickube_tui.music.snippets import Library
 
 
@@ -94,12 +94,13 @@ async def test_the_mix_reaches_what_sounds_and_forgets_what_ended() -> None:
         await until(lambda: desk.heard[Heard.STARTED] == 2)
         desk.mixer.toggle_mute("shop")
         desk.remix()
-        assert engine.levels == {101: 0.0, 102: 1.0}
+        assert engine.levels == {101: Level(0.0), 102: Level()}
         engine.report(Ended(1))
         engine.levels.clear()
         desk.mixer.set_gain("batch", -20)
+        desk.mixer.set_pan("batch", 0.4)
         desk.remix()
-        assert engine.levels == pytest.approx({102: 0.1})
+        assert engine.levels == {102: Level(0.1, 0.4)}
 
 
 async def test_a_fader_moved_between_sending_and_starting_is_caught_up() -> None:
@@ -107,11 +108,20 @@ async def test_a_fader_moved_between_sending_and_starting_is_caught_up() -> None
     desk = conductor(engine, notebook)
     async with playing(desk, event()):
         await until(lambda: engine.played)
-        desk.mixer.toggle_mute("shop")
+        desk.mixer.set_pan("shop", -1.0)
         desk.remix()
         assert engine.levels == {}
         engine.report(Started(1, 7, 0.1))
-        assert engine.levels == {7: 0.0}
+        assert engine.levels == {7: Level(1.0, -1.0)}
+
+
+async def test_a_voice_begins_where_its_channel_is() -> None:
+    engine, notebook = PaperEngine(), Notebook()
+    desk = conductor(engine, notebook, mixer=Mixer((Channel("shop", gain_db=-20.0, pan=-0.4),)))
+    async with playing(desk, event()):
+        await until(lambda: desk.heard[Heard.STARTED])
+    assert [voice.level for voice, _ in engine.played] == [Level(0.1, -0.4)]
+    assert engine.levels == {}  # Nothing had to be caught up with.
 
 
 async def test_a_kind_the_theme_is_silent_about() -> None:
@@ -172,8 +182,8 @@ async def test_an_audition_passes_the_mute_and_stays_out_of_the_counts() -> None
         await until(lambda: desk.heard[Heard.DONE])
         desk.remix()
     [(voice, text)] = engine.played
-    assert (voice.level, text) == (1.0, "play 72")
-    assert engine.levels == {101: 1.0}
+    assert (voice.level, text) == (Level(), "play 72")
+    assert engine.levels == {101: Level()}
     assert desk.fates.total() == 0
     assert all(entry.seq < 0 for entry in notebook.entries)
 
@@ -260,9 +270,9 @@ async def test_dim_lowers_everything_but_what_is_critical() -> None:
     async with playing(desk, event(Kind.CRASH_LOOP), event(Kind.READY, "batch")):
         await until(lambda: desk.heard[Heard.STARTED] == 2)
         desk.dim()
-        assert engine.levels == pytest.approx({101: 1.0, 102: 0.1})
+        assert engine.levels == {101: Level(), 102: Level(0.1)}
         desk.dim()
-        assert engine.levels == pytest.approx({101: 1.0, 102: 1.0})
+        assert engine.levels == {101: Level(), 102: Level()}
 
 
 async def test_an_engine_with_a_low_ceiling_gets_half_of_it() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from players import Notebook, PaperEngine, conductor, event, score
 from sonickube_tui.assemble import _with_its_mix
+from sonickube_tui.errors import UserError
 from sonickube_tui.event import Connection, Link
 from sonickube_tui.music.mixer import Channel, Mixer
 from sonickube_tui.state import load_mix, mix_file, save_mix
@@ -36,6 +37,27 @@ def test_many_long_names_have_a_file_too() -> None:
     assert [channel.name for clusters in many for channel in load_mix(mix_file(clusters))] == [
         "shop-0", "shop-1"
     ]  # fmt: skip
+
+
+def test_a_mix_comes_back_as_it_was_kept() -> None:
+    mix = (Channel("batch", -3.0, muted=True), Channel("shop", soloed=True, pan=-0.4))
+    save_mix(mix_file(["eu"]), Mixer(mix))
+    assert tuple(load_mix(mix_file(["eu"]))) == mix
+
+
+def test_a_mix_from_before_there_were_pans_is_in_the_middle() -> None:
+    file = mix_file(["eu"])
+    file.parent.mkdir(parents=True)
+    file.write_text('[{"name": "shop", "gain_db": -3.0, "muted": true, "soloed": false}]')
+    assert list(load_mix(file)) == [Channel("shop", -3.0, muted=True, pan=0.0)]
+
+
+def test_a_mix_with_a_pan_beyond_the_ears_says_what_to_do() -> None:
+    file = mix_file(["eu"])
+    file.parent.mkdir(parents=True)
+    file.write_text('[{"name": "shop", "pan": 7}]')
+    with pytest.raises(UserError, match=r"pan must be between -1 and 1, not 7.*move it away"):
+        load_mix(file)
 
 
 @pytest.mark.parametrize(("clusters", "gain"), [((), -1.0), (("eu",), -1.0), (("us", "eu"), -2.0)])

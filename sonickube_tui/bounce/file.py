@@ -13,7 +13,7 @@ from sonickube_tui.bounce.plan import Heard, Mixed, Plan
 from sonickube_tui.errors import UserError
 from sonickube_tui.event import Event
 from sonickube_tui.music.merging import Merger
-from sonickube_tui.music.mixer import Channel, Mixer
+from sonickube_tui.music.mixer import DIM_DB, Channel, Mixer
 from sonickube_tui.music.snippets import Library
 from sonickube_tui.music.theme import Theme
 from sonickube_tui.replay import tame
@@ -51,12 +51,16 @@ class Excerpt(msgspec.Struct, frozen=True):
 
 
 class Bounced(msgspec.Struct, frozen=True):
-    """What became of it: `failures` has a line for each snippet that failed."""
+    """What became of it.
+
+    `failures` has a line for each snippet that failed; without `whole` it was ended early.
+    """
 
     seconds: float
     voices: int
     unheard: int
     failures: tuple[str, ...]
+    whole: bool = True
 
 
 def check_target(file: Path) -> None:
@@ -75,6 +79,7 @@ def bounce(
     theme: Theme,
     library: Library,
     merger: Merger,
+    dim_db: float = DIM_DB,
     bits: int = 16,
     progress: Callable[[float], None] = lambda seconds: None,
 ) -> Bounced:
@@ -87,14 +92,14 @@ def bounce(
 
     from sonickube_tui.bounce.sound import Performance
     from sonickube_tui.engine.builtin.mix import RATE
+    from sonickube_tui.engine.builtin.world import WorldDied
 
-    scene = session.index.seek(excerpt.begin)
-    plan = Plan(theme=theme, library=library, merger=merger, health=scene.health(0.0))
+    plan, planned = plan_of(session, excerpt, theme=theme, library=library, merger=merger, dim_db=dim_db)
     voices = 0
 
     def cues() -> Iterator[Heard | Mixed]:
         nonlocal voices
-        for cue in plan.work_out(_happenings(session, scene, excerpt)):
+        for cue in planned:
             voices += isinstance(cue, Heard)
             yield cue
 
@@ -105,13 +110,16 @@ def bounce(
                 file, "x", RATE, 2, subtype=f"PCM_{bits}", format=FORMATS[file.suffix.lower()]
             ) as out,
             closing(Performance()) as performance,
+            closing(performance.samples(cues(), seconds=excerpt.seconds + RING_OUT)) as blocks,
         ):
-            for samples in performance.samples(cues(), seconds=excerpt.seconds + RING_OUT):
+            for samples in blocks:
                 out.write(samples)
                 written += len(samples)
                 progress(written / RATE)
     except (OSError, soundfile.LibsndfileError) as error:
         raise UserError(f"{file} cannot be written: {error}") from None
+    except WorldDied as error:
+        raise UserError(f"the built-in player cannot go on: {error}; see sonickube doctor") from None
     failures = dict.fromkeys(
         f"{name}.rb line {failed.line}: {failed.error}: {failed.message}"
         for name, failed in performance.failures
@@ -119,8 +127,24 @@ def bounce(
     return Bounced(written / RATE, voices, plan.unheard, tuple(failures))
 
 
-def _happenings(session: Opened, scene: Scene, excerpt: Excerpt) -> Iterator[tuple[float, Event | Mixer]]:
-    yield 0.0, _mixer(scene.mix, dimmed=scene.dimmed)
+def plan_of(
+    session: Opened, excerpt: Excerpt, *, theme: Theme, library: Library, merger: Merger, dim_db: float
+) -> tuple[Plan, Iterator[Heard | Mixed]]:
+    """The plan of an excerpt, and what is heard, worked out when it is asked for. Raises as the session."""
+    scene = session.index.seek(excerpt.begin)
+    plan = Plan(theme=theme, library=library, merger=merger, health=scene.health(0.0), speed=excerpt.speed)
+    return plan, plan.work_out(_happenings(session, scene, excerpt, dim_db))
+
+
+def _happenings(
+    session: Opened, scene: Scene, excerpt: Excerpt, dim_db: float
+) -> Iterator[tuple[float, Event | Mixer]]:
+    def mixer(channels: tuple[Channel, ...], *, dimmed: bool) -> Mixer:
+        mixer = Mixer(channels, dim_db=dim_db)
+        mixer.dimmed = dimmed
+        return mixer
+
+    yield 0.0, mixer(scene.mix, dimmed=scene.dimmed)
     for found in Lines(session.file, scene.place).read():
         if found.t > excerpt.end:
             return
@@ -129,10 +153,4 @@ def _happenings(session: Opened, scene: Scene, excerpt: Excerpt) -> Iterator[tup
             case EventLine(event=event) if excerpt.hears(event):
                 yield at, tame(event, event.at)
             case MixLine() as line:
-                yield at, _mixer(line.channels, dimmed=line.dimmed)
-
-
-def _mixer(channels: tuple[Channel, ...], *, dimmed: bool) -> Mixer:
-    mixer = Mixer(channels)
-    mixer.dimmed = dimmed
-    return mixer
+                yield at, mixer(line.channels, dimmed=line.dimmed)

@@ -34,10 +34,19 @@ class Mixed(msgspec.Struct, frozen=True, gc=False):
 
 
 class Plan:
-    """Takes a session's events and mixes in order of their time, and tells what is heard."""
+    """Takes a session's events and mixes in order of their time, and tells what is heard.
+
+    Health heals by the session's seconds, of which `speed` are in one; `health` is for a clock at 0.
+    """
 
     def __init__(
-        self, *, theme: Theme, library: Library, merger: Merger, health: Health | None = None
+        self,
+        *,
+        theme: Theme,
+        library: Library,
+        merger: Merger,
+        health: Health | None = None,
+        speed: float = 1.0,
     ) -> None:
         self.unheard = 0
         """Events without a voice of their own or a share in one: muted, without a snippet, or too many."""
@@ -45,6 +54,7 @@ class Plan:
         self._library = library
         self._merger = merger
         self._health = health or Health()
+        self._speed = speed
         self._mixer = Mixer()
         self._waiting: dict[int, str] = {}
         self._events = 0
@@ -65,7 +75,7 @@ class Plan:
 
     def _take(self, now: float, event: Event) -> None:
         self._events += 1
-        self._health.feed(now, event)
+        self._health.feed(now * self._speed, event)
         snippet = self._library.pick(self._theme, event.kind)
         if snippet is None or not self._mixer.audible(event.channel):
             self.unheard += 1
@@ -82,7 +92,7 @@ class Plan:
             batch = turn.batch
             snippet = self._library.get(self._waiting.pop(batch.seq))
             level = self._mixer.level(batch.event.channel, batch.event.severity)
-            if snippet is None or not level:
+            if snippet is None or not level.amp:
                 self.unheard += batch.count
                 continue
             self._voices += 1
@@ -92,7 +102,7 @@ class Plan:
                 snippet=snippet.name,
                 count=batch.count,
                 level=level,
-                health=self._health.of(now, batch.event.channel),
+                health=self._health.of(now * self._speed, batch.event.channel),
                 tempo=self._theme.tempo,
             )
             yield Heard(now, voice, snippet.text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 
 from sonickube_tui.bounce.plan import Heard, Mixed
 from sonickube_tui.engine.builtin.mix import Samples
@@ -26,11 +26,11 @@ class Performance:
         """Which snippets failed, and how."""
         self._ruby = installed_ruby()
 
-    def samples(self, cues: Iterable[Heard | Mixed], *, seconds: float) -> Iterator[Samples]:
+    def samples(self, cues: Iterable[Heard | Mixed], *, seconds: float) -> Generator[Samples, None, None]:
         """The samples of cues in order of time, for at most so many seconds.
 
-        A row for each frame, a column for each ear. Raises WorldDied when SuperCollider's engine cannot be
-        had.
+        A row for each frame, a column for each ear. Another thread takes the cues, up to where this is
+        closed. Raises WorldDied when SuperCollider's engine cannot be had.
         """
         return offline(self._moves(cues), seconds=seconds)
 

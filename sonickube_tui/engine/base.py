@@ -8,6 +8,7 @@ from typing import Protocol
 
 import msgspec
 
+from sonickube_tui.music.mixer import Level
 from sonickube_tui.music.voice import Voice
 
 
@@ -103,8 +104,8 @@ class Engine(Protocol):
     def play(self, voice: Voice, snippet: str) -> None:
         """Send a voice. Raises PacketTooLarge, and OSError when the network refuses it."""
 
-    def set_levels(self, levels: Mapping[int, float]) -> None:
-        """Set the linear amplitude of runs that sound, by job number."""
+    def set_levels(self, levels: Mapping[int, Level]) -> None:
+        """Set how loud and where runs are that sound, by job number."""
 
     def stop(self, jobs: Iterable[int]) -> None:
         """Silence the given runs and no others."""
@@ -125,7 +126,7 @@ class Silence:
     def play(self, voice: Voice, snippet: str) -> None:
         """Nothing sounds."""
 
-    def set_levels(self, levels: Mapping[int, float]) -> None:
+    def set_levels(self, levels: Mapping[int, Level]) -> None:
         """Nothing sounds."""
 
     def stop(self, jobs: Iterable[int]) -> None:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping
 
 from sonickube_tui.engine.base import Engine, Packet, Report, Status
+from sonickube_tui.music.mixer import Level
 from sonickube_tui.music.voice import Voice
 
 
@@ -84,8 +85,8 @@ class Fallback:
         """Send a voice. Raises PacketTooLarge, and OSError when it cannot be sent."""
         self._active.play(voice, snippet)
 
-    def set_levels(self, levels: Mapping[int, float]) -> None:
-        """Set the linear amplitude of runs that sound, by job number."""
+    def set_levels(self, levels: Mapping[int, Level]) -> None:
+        """Set how loud and where runs are that sound, by job number."""
         self._active.set_levels(levels)
 
     def stop(self, jobs: Iterable[int]) -> None:

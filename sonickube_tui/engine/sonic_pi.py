@@ -20,6 +20,7 @@ from sonickube_tui.engine.family import end_leftovers
 from sonickube_tui.engine.log_port import read_log
 from sonickube_tui.engine.osc import Link, unpack
 from sonickube_tui.errors import UserError
+from sonickube_tui.music.mixer import Level
 from sonickube_tui.music.render import Reply, render, render_hello, render_levels, render_stop
 from sonickube_tui.music.voice import Voice
 
@@ -82,7 +83,7 @@ class SonicPi:
         self._server: BootedServer | None = None
         self._boot_failure = ""
         self._secret = secrets.token_hex(16)
-        self._hello: asyncio.Future[str] | None = None
+        self._asked: dict[str, asyncio.Future[list[Any]]] = {}
         self._gone = asyncio.Event()
         self._sent: dict[int, float] = {}
         self._jobs: dict[int, int] = {}
@@ -129,8 +130,8 @@ class SonicPi:
         self._send(render(voice, snippet, self._reply))
         self._sent[voice.id] = time.monotonic()
 
-    def set_levels(self, levels: Mapping[int, float]) -> None:
-        """Set the linear amplitude of runs that sound, by job number."""
+    def set_levels(self, levels: Mapping[int, Level]) -> None:
+        """Set how loud and where runs are that sound, by job number."""
         if levels and self._link:
             self._send(render_levels(levels))
 
@@ -138,6 +139,24 @@ class SonicPi:
         """Silence the given runs and no others."""
         if (jobs := list(jobs)) and self._link:
             self._send(render_stop(jobs))
+
+    async def ask(
+        self, what: str, code: Callable[[Reply], str], seconds: float = HELLO_TIMEOUT
+    ) -> list[Any] | None:
+        """Run code that reports `what` once: its arguments, or None when nothing comes in so many seconds."""
+        answer: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
+        self._asked[what] = answer
+        try:
+            if self._link is None or self._address is None:
+                return None
+            self._link.send(self._address, code(self._reply))
+            # Not wait_for: before Python 3.12 it forgets a cancellation that comes with the answer.
+            async with asyncio.timeout(seconds):
+                return await answer
+        except (OSError, TimeoutError):
+            return None
+        finally:
+            self._asked.pop(what, None)
 
     @property
     def _reply(self) -> Reply:
@@ -225,14 +244,13 @@ class SonicPi:
                 self._link = await Link.open(address, self._received, self._refused)
                 self._address = address
             self._gone.clear()
-            self._hello = asyncio.get_running_loop().create_future()
-            self._link.send(address, render_hello(self._reply))
-            # Not wait_for: before Python 3.12 it forgets a cancellation that comes with the answer.
-            async with asyncio.timeout(HELLO_TIMEOUT):
-                return await self._hello
-        except (OSError, TimeoutError):
+            answer = await self.ask("hello", render_hello)
+        except OSError:
+            answer = None
+        if answer is None:
             self._close()
             return None
+        return str(*answer[:1])
 
     def _close(self) -> None:
         if self._link is not None:
@@ -243,8 +261,9 @@ class SonicPi:
 
     def _refused(self) -> None:
         self._gone.set()
-        if self._hello is not None and not self._hello.done():
-            self._hello.set_exception(ConnectionRefusedError("nobody listens there"))
+        for answer in self._asked.values():
+            if not answer.done():
+                answer.set_exception(ConnectionRefusedError("nobody listens there"))
 
     async def _watch_over(self) -> None:
         """Until Sonic Pi is gone: its port is closed, or voices are lost and a run that asks for it, too."""
@@ -270,8 +289,8 @@ class SonicPi:
         osc_address, args = unpack(datagram) or ("", [])
         prefix, _, what = osc_address.rpartition("/")
         ours = prefix == f"/sonickube/{self._secret}"
-        if ours and what == "hello" and self._hello is not None and not self._hello.done():
-            self._hello.set_result(str(*args[:1]))
+        if ours and (answer := self._asked.get(what)) and not answer.done():
+            answer.set_result(args)
         elif ours and (report := self._read(what, args)):
             self._report(report)
         else:

@@ -13,21 +13,37 @@ MAX_DB = 6.0
 MIN_DB = -48.0
 """A fader at its bottom is silence, not a very small level."""
 
+CENTRE, LEFT, RIGHT = 0.0, -1.0, 1.0
+"""Where a pan stands. It turns down the ear that it goes away from, and at its end nothing is left there."""
+
 DIM_DB = -12.0
 """What a dim takes away: about half as loud to the ear, and still there."""
 
 
+class Level(msgspec.Struct, frozen=True, gc=False):
+    """How loud something is heard, as linear amplitude (1.0 is unity), and where, from `LEFT` to `RIGHT`."""
+
+    amp: float = 1.0
+    pan: float = CENTRE
+
+
 class Channel(msgspec.Struct, frozen=True, gc=False):
-    """A strip for one namespace: `gain_db` in decibels, from `MIN_DB` (silence) to `MAX_DB`."""
+    """A strip for one namespace.
+
+    `gain_db` in decibels, from `MIN_DB` (silence) to `MAX_DB`; `pan` from `LEFT` to `RIGHT`.
+    """
 
     name: str
     gain_db: float = UNITY_DB
     muted: bool = False
     soloed: bool = False
+    pan: float = CENTRE
 
     def __post_init__(self) -> None:
         if not MIN_DB <= self.gain_db <= MAX_DB:
             raise ValueError(f"gain_db must be between {MIN_DB:g} and {MAX_DB:g}, not {self.gain_db:g}")
+        if not LEFT <= self.pan <= RIGHT:
+            raise ValueError(f"pan must be between {LEFT:g} and {RIGHT:g}, not {self.pan:g}")
 
     @property
     def gain(self) -> float:
@@ -72,12 +88,13 @@ class Mixer:
         channel = self[name]
         return channel.soloed if self.soloing else not channel.muted
 
-    def level(self, name: str, severity: Severity) -> float:
-        """Linear amplitude at which something of that severity is heard: 0.0 when it is not audible."""
+    def level(self, name: str, severity: Severity) -> Level:
+        """How something of that severity is heard: with an `amp` of 0.0 when it is not audible."""
+        channel = self[name]
         if not self.audible(name):
-            return 0.0
+            return Level(0.0, channel.pan)
         dim = 10 ** (self.dim_db / 20) if self.dimmed and severity is not Severity.CRITICAL else 1.0
-        return self[name].gain * dim
+        return Level(channel.gain * dim, channel.pan)
 
     def toggle_mute(self, name: str) -> None:
         """Mute the channel, or let it be heard again."""
@@ -99,3 +116,11 @@ class Mixer:
     def nudge(self, name: str, by_db: float) -> None:
         """Move the fader by so many decibels."""
         self.set_gain(name, self[name].gain_db + by_db)
+
+    def set_pan(self, name: str, pan: float) -> None:
+        """Set the pan; what is out of its travel stops at its end."""
+        self._set(name, pan=min(RIGHT, max(LEFT, pan)))
+
+    def nudge_pan(self, name: str, by: float) -> None:
+        """Move the pan by so much, in hundredths: steps there and back meet the centre again."""
+        self.set_pan(name, round(self[name].pan + by, 2))

@@ -1,18 +1,21 @@
-"""From a voice to the Ruby text that makes it sound. The only room that writes Ruby.
+"""From a voice to the Ruby text that makes it sound.
 
 Nothing from the cluster and nothing from a snippet is ever put into the text as it is: both travel as
 base64, because Sonic Pi's pre-parser rewrites even string literals, and because data must not become code.
-The private methods used (`job_bus`, `job_mixer`, `@life_hooks`) are in Sonic Pi's source from 2.11 on.
+The private methods used (`job_bus`, `job_mixer`, `@life_hooks`) are in Sonic Pi's source from 2.11 on. What a
+run is panned with is not promised to be: where it is missing, the run sounds in the middle.
 """
 
 from __future__ import annotations
 
 import base64
+import math
 import re
 from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from sonickube_tui.music.mixer import CENTRE, Level
 from sonickube_tui.music.voice import Voice
 
 MIXER_AMP = 0.3
@@ -64,11 +67,15 @@ def event_data(voice: Voice) -> dict[str, object]:
 
 def render(voice: Voice, snippet: str, reply: Reply) -> str:
     """The Ruby text of one run: it sets its own mixer, sounds the snippet, and reports how that went."""
+    boost, place = _balance(voice.level.pan)
+    panned = f"({_PAN}).call(sk_job, job_mixer(sk_job), {_numbers(boost, place)})"
     return _RUN.format(
         tempo=f"{voice.tempo:g}",
         id=voice.id,
-        level=_number(MIXER_AMP * voice.level),
-        gain=_number(voice.level),
+        level=_number(MIXER_AMP * voice.level.amp),
+        pan="" if voice.level.pan == CENTRE else panned,
+        gain=_number(voice.level.amp * boost),
+        place=_number(place),
         event=_base64(msgspec.json.encode(event_data(voice))),
         snippet=_base64(_utf8(snippet).encode()),
         send=_send(reply, f'"{reply.prefix}" + what, {voice.id}, *args'),
@@ -80,12 +87,15 @@ def render_hello(reply: Reply) -> str:
     return _send(reply, f'"{reply.prefix}hello", version.to_s')
 
 
-def render_levels(levels: Mapping[int, float]) -> str:
-    """A run that sets the mixers of runs that sound already: job number to linear amplitude."""
-    pairs = ",".join(f"{job}=>{_number(MIXER_AMP * level)}" for job, level in levels.items())
-    return (
-        f"{{{pairs}}}.each {{ |j, a| m = (@job_mixers || {{}})[j]; "
-        f"m.ctl_now(amp: a, amp_slide: {LEVEL_SLIDE}) if m }}"
+def render_levels(levels: Mapping[int, Level]) -> str:
+    """A run that sets the mixers and pans of runs that sound already, by job number."""
+    return _LEVELS.format(
+        levels=",".join(
+            f"{job}=>[{_numbers(MIXER_AMP * level.amp, *_balance(level.pan))}]"
+            for job, level in levels.items()
+        ),
+        slide=LEVEL_SLIDE,
+        pan=_PAN,
     )
 
 
@@ -117,6 +127,18 @@ def _number(value: float) -> str:
     return f"{value:.6f}".rstrip("0").rstrip(".")
 
 
+def _numbers(*values: float) -> str:
+    return ",".join(map(_number, values))
+
+
+def _balance(pan: float) -> tuple[float, float]:
+    """What to amplify by and where to put Sonic Pi's own pan, whose middle is 3 dB lower than its ends, so
+    that the middle stays as it is and only the ear that the pan goes away from is turned down.
+    """
+    left, right = min(1.0, 1.0 - pan), min(1.0, 1.0 + pan)
+    return math.hypot(left, right), 4 / math.pi * math.atan2(right, left) - 1
+
+
 def _send(reply: Reply, arguments: str) -> str:
     # A send may raise the refusal of an earlier one, to a console that had the port before: so twice.
     return f"2.times {{ break {_client(reply)}.send({arguments}) rescue nil }}"
@@ -127,6 +149,40 @@ def _client(reply: Reply) -> str:
     address = f'"{reply.host}", {reply.port}'
     return f"(($sonickube_to ||= {{}})[[{address}]] ||= SonicPi::OSC::UDPClient.new({address}))"
 
+
+_PAN = """\
+->(j, m, b = Math.sqrt(2), p = 0) {
+  ($sonickube_panning ||= Mutex.new).synchronize do
+    ($sonickube_pans ||= {})[j] ||= begin
+      from = Integer(m.in_bus)
+      bus = @mod_sound_studio.new_fx_bus
+      opts = { in_bus: from, out_bus: bus.to_i, pre_amp: b, pan: p }
+      group = @mod_sound_studio.mixer_group
+      node = @mod_sound_studio.trigger_synth("sonic-pi-fx_pan", group, opts, nil, true, false, :head)
+      m.ctl_now(in_bus: bus.to_i)
+      m.on_destroyed { $sonickube_pans.delete(j); node.kill(true); bus.free }
+      [node, b, p]
+    end
+  end rescue nil
+}"""
+"""Puts a pan before the mixer of a job, once, without a gap in what sounds; it ends with the mixer."""
+
+_LEVELS = """\
+sk_pan = {pan}
+sk_levels = {{{levels}}}
+sk_levels.each do |j, (a, b, p)|
+  m = (@job_mixers || {{}})[j] || next
+  m.ctl_now(amp: a, amp_slide: {slide})
+  sk_pan.call(j, m) unless p == 0
+  n = ($sonickube_pans || {{}})[j]
+  n[1, 2] = b, p if n
+end
+sk_levels.each_key do |j|
+  n = ($sonickube_pans || {{}})[j] || next
+  n[0].wait_until_started(0.2) rescue nil  # What has not begun cannot slide; a later run may be here first.
+  n[0].ctl_now(pre_amp: n[1], pan: n[2], pre_amp_slide: {slide}, pan_slide: {slide})
+end
+"""
 
 _RUN = """\
 use_debug false
@@ -150,9 +206,10 @@ begin
   if respond_to?(:job_mixer, true)
     job_bus sk_job
     job_mixer(sk_job).ctl_now(amp: {level})
+    {pan}
     sk_run.call
   else
-    with_fx(:level, amp: {gain}) {{ sk_run.call }}
+    with_fx(:pan, pre_amp: {gain}, pan: {place}) {{ sk_run.call }}
   end
   sk_tell.call("done")
 rescue SonicPi::Stop

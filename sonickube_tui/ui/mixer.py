@@ -13,7 +13,7 @@ from textual.strip import Strip
 
 from sonickube_tui.conductor import Conductor
 from sonickube_tui.music.health import words
-from sonickube_tui.music.mixer import MAX_DB, MIN_DB, UNITY_DB, Channel
+from sonickube_tui.music.mixer import CENTRE, MAX_DB, MIN_DB, UNITY_DB, Channel
 from sonickube_tui.ui.actions import Pane, bindings
 from sonickube_tui.ui.cells import Shared, fit
 from sonickube_tui.ui.look import Look
@@ -21,13 +21,18 @@ from sonickube_tui.ui.look import Look
 STEP_DB = 1.0
 """What one key press moves a fader by."""
 
+PAN_STEP = 0.1
+"""What one key press moves a pan by: a tenth of the way from the middle to an ear."""
+
 METER = 6
 """Cells of a meter."""
 
 METER_HALF_LIFE = 0.4
 """Seconds in which a meter falls by half."""
 
-_FADER, _GAIN, _LAMPS = 16, 6, 6
+_FADER, _GAIN, _PAN, _LAMPS = 16, 6, 5, 6
+_SHORT_FADER, _NAME = 8, 19
+"""Where there is little room the fader gives way to the name, as far as this."""
 
 
 class MixerPanel(ScrollView, can_focus=True, inherit_bindings=False):
@@ -122,6 +127,18 @@ class MixerPanel(ScrollView, can_focus=True, inherit_bindings=False):
             self._conductor.mixer.set_gain(channel.name, UNITY_DB)
             self._changed()
 
+    def action_nudge_pan(self, steps: int) -> None:
+        """Move the pan."""
+        if channel := self.selected:
+            self._conductor.mixer.nudge_pan(channel.name, steps * PAN_STEP)
+            self._changed()
+
+    def action_centre(self) -> None:
+        """Pan to the middle."""
+        if channel := self.selected:
+            self._conductor.mixer.set_pan(channel.name, CENTRE)
+            self._changed()
+
     def action_clear_solos(self) -> None:
         """The mix as it was before any solo."""
         self._conductor.mixer.clear_solos()
@@ -156,8 +173,10 @@ class MixerPanel(ScrollView, can_focus=True, inherit_bindings=False):
 
     def _draw(self, channel: Channel, width: int, *, chosen: bool) -> Strip:
         look, heard = self.look, self._conductor.mixer.audible(channel.name)
-        name = min(28, max(8, width - 1 - _FADER - _GAIN - _LAMPS - METER - 24))
-        knob = round(_FADER * fader(channel.gain_db))
+        room = width - 1 - _GAIN - _PAN - _LAMPS - METER - 24
+        travel = min(_FADER, max(_SHORT_FADER, room - _NAME))
+        name = min(28, max(8, room - travel))
+        knob = round(travel * fader(channel.gain_db))
         lit = self._meter(channel.name, time.monotonic())
         _, severity = self._conductor.activity.get(channel.name, (0.0, None))
         meter = look.severity[severity] if severity else look.quiet
@@ -169,8 +188,9 @@ class MixerPanel(ScrollView, can_focus=True, inherit_bindings=False):
             Segment("▸" if chosen else " ", look.accent),
             Segment(self.shared.fit_channel(channel.name, name) + " ", body),
             Segment("━" * knob, look.accent if heard else look.quiet),
-            Segment("╌" * (_FADER - knob), look.quiet),
-            Segment(gain.rjust(_GAIN) + " ", body),
+            Segment("╌" * (travel - knob), look.quiet),
+            Segment(gain.rjust(_GAIN), body),
+            Segment(side(channel.pan).rjust(_PAN) + " ", body if channel.pan != CENTRE else look.quiet),
             Segment("[M]" if channel.muted else " M ", look.strong if channel.muted else look.quiet),
             Segment("[S]" if channel.soloed else " S ", look.accent if channel.soloed else look.quiet),
             Segment("  " + "▮" * lit, meter),
@@ -181,6 +201,12 @@ class MixerPanel(ScrollView, can_focus=True, inherit_bindings=False):
         if chosen:
             return strip.apply_style(look.cursor if self.has_focus else look.resting_cursor)
         return strip
+
+
+def side(pan: float) -> str:
+    """A pan in at most four cells, in hundredths of the way to an ear: `L40`, `C`, `R100`."""
+    hundredths = round(100 * pan)
+    return f"{'L' if hundredths < 0 else 'R'}{abs(hundredths)}" if hundredths else "C"
 
 
 def fader(gain_db: float) -> float:

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import soundfile
 
 import tapes
 from players import ROOT
+from sonickube_tui import playback
 from sonickube_tui.bounce.file import Bounced, Excerpt, bounce, check_target
 from sonickube_tui.engine.builtin import parts
 from sonickube_tui.errors import UserError
@@ -20,6 +22,7 @@ from sonickube_tui.music.snippets import Library
 from sonickube_tui.music.theme import read_theme
 from sonickube_tui.session.format import Line, MixLine
 from sonickube_tui.session.opening import open_session
+from sonickube_tui.settings import Settings
 
 pytestmark = pytest.mark.real
 
@@ -89,6 +92,35 @@ def test_a_mute_acts_on_what_sounds(tmp_path: Path) -> None:
     assert loudness(samples, 5.2, 6.0) > 0.01
 
 
+def test_a_dim_is_as_deep_as_the_settings_say(tmp_path: Path) -> None:
+    lines = [MixLine(t=0.0, channels=(), dimmed=True), tapes.happened(1.0)]
+    session = tapes.write(tmp_path / "session.jsonl", lines)
+
+    def at(dim_db: float) -> float:
+        file = tmp_path / f"{dim_db}.wav"
+        settings = Settings(dim_db=dim_db, snippets=str(tmp_path))
+        playback.bounce([session], file, settings, playback.Wishes(), end="", only=(), bits=24)
+        return loudness(soundfile.read(file)[0], 1.0, 1.5)
+
+    assert at(-20.0) == pytest.approx(0.1 * at(0.0), rel=0.01)
+
+
+def test_a_pan_acts_on_what_sounds_and_on_what_begins(tmp_path: Path) -> None:
+    tone = "play 60, sustain: 4, release: 0"
+    panned = MixLine(t=3.0, channels=(Channel("shop", pan=-1.0), Channel("ops", pan=0.5)))
+    _, samples = bounced(
+        tmp_path, tapes.happened(1.0), panned, tapes.happened(5.5, namespace="ops"), snippet=tone
+    )
+    left, right = samples[:, 0], samples[:, 1]
+    middle = loudness(left, 2.5, 2.9)
+    assert middle > 0.01
+    assert loudness(right, 2.5, 2.9) == pytest.approx(middle, rel=0.01)
+    assert loudness(left, 3.1, 4.9) == pytest.approx(middle, rel=0.01)
+    assert loudness(right, 3.1, 4.9) == 0.0
+    assert loudness(left, 6.0, 9.0) == pytest.approx(0.5 * middle, rel=0.01)
+    assert loudness(right, 6.0, 9.0) == pytest.approx(middle, rel=0.01)
+
+
 def test_an_excerpt_is_heard_alone_and_faster(tmp_path: Path) -> None:
     lines = [tapes.happened(1.0), tapes.happened(9.0, namespace="ops"), tapes.happened(10.0)]
     done, samples = bounced(tmp_path, *lines, begin=8.0, speed=4.0, only=["sho*"])
@@ -120,3 +152,12 @@ def test_a_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
         check_target(tmp_path / "out.wav")
     with pytest.raises(UserError, match="cannot be written"):
         bounced(tmp_path, tapes.happened(0.0), name="no/out.wav")
+
+
+def test_an_engine_that_cannot_be_had_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "nanosynth.py").write_text("raise SystemExit(1)")
+    monkeypatch.setenv("PYTHONPATH", str(broken))  # For SuperCollider's process only.
+    with pytest.raises(UserError, match="the built-in player cannot go on: SuperCollider's engine ended"):
+        bounced(tmp_path, tapes.happened(0.0), tapes.happened(1.0))

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import io
 import os
 import queue
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 
 from sonic_pi import Sound
-from sonickube_tui.engine.builtin import player
+from sonickube_tui.engine.builtin import player, worker
+from sonickube_tui.engine.builtin.messages import Levels, framed
+from sonickube_tui.engine.builtin.messages import Sound as Tone
 from sonickube_tui.engine.builtin.mix import BLOCK, CEILING, RAMP, RATE, Mixer, Samples
 from sonickube_tui.engine.builtin.offline import Move, Take, offline
 from sonickube_tui.engine.builtin.player import Began, Broke, News, NoDevice, Over, Player, Start
 from sonickube_tui.engine.builtin.score import Ended, Play, ScoreEvent
+from sonickube_tui.music.mixer import Level
 
 real = [pytest.mark.real, pytest.mark.usefixtures("sound")]
 
@@ -98,8 +104,11 @@ class TestOffline:
             Play(0.1, 2, "sonic-pi-prophet", {"release": 0.4}),
             Ended(0.1),
         ]
-        takes = Take(at=0.0, run=1, events=events), Take(at=0.25, run=2, events=events, level=0.5, pan=-0.5)
-        move = Move(at=0.4, run=1, level=0.1)
+        takes = (
+            Take(at=0.0, run=1, events=events),
+            Take(at=0.25, run=2, events=events, level=Level(0.5, -0.5)),
+        )
+        move = Move(at=0.4, run=1, level=Level(0.1))
         first = mixed(*takes, move)
         assert np.array_equal(first.samples, mixed(*takes, move).samples)
         assert first.peak > 0.05
@@ -108,7 +117,7 @@ class TestOffline:
 
     def test_levels_and_moves_are_heard_when_they_are_due(self) -> None:
         take = Take(at=0.1, run=1, events=[note(sustain=1.0, release=0.0), Ended(0.0)])
-        full, moved = mixed(take), mixed(take, Move(at=0.6, run=1, level=0.25))
+        full, moved = mixed(take), mixed(take, Move(at=0.6, run=1, level=Level(0.25)))
         assert full.between(0, 0.1).peak == 0
         assert moved.between(0.2, 0.6).rms == full.between(0.2, 0.6).rms
         assert moved.between(0.7, 1.0).rms == pytest.approx(0.25 * full.between(0.7, 1.0).rms, rel=0.01)
@@ -182,16 +191,44 @@ class TestLive:
         self, ear: Ear, news: queue.SimpleQueue[News]
     ) -> None:
         self.sounding(ear, news)
-        for level, pan in ((0.25, 0.0), (0.0, 0.0), (1.0, -1.0)):
+        for level, pan in ((0.25, 0.0), (0.0, 0.0), (1.0, -1.0), (1.0, 0.5)):
             before = ear.since(time.monotonic() - 0.3).samples.std(axis=0)
             moved = time.monotonic()
-            ear.set_level(1, level, pan)
+            ear.set_level(1, Level(level, pan))
             time.sleep(0.4)
             after = ear.since(moved + 0.1, moved + 0.3).samples.std(axis=0)
             full = 0.21 * np.sqrt(0.5)
-            assert after[0] == pytest.approx(level * full, rel=0.1, abs=1e-6)
-            assert after[1] == pytest.approx(level * (1 + pan) * full, rel=0.1, abs=1e-6)
+            ears = [level * min(1, 1 - pan) * full, level * min(1, 1 + pan) * full]
+            assert after == pytest.approx(ears, rel=0.1, abs=1e-6)
             assert before[0] != pytest.approx(after[0], rel=0.1, abs=1e-6)
+
+    def test_a_mix_reaches_what_sounds_through_the_pipe_within_a_tenth_of_a_second(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(worker, "Player", lambda tell, null: Ear(tell))
+        reads, writes = os.pipe()
+        with os.fdopen(reads, "rb") as inbox, os.fdopen(writes, "wb", 0) as console:
+            at_work = worker.Worker(io.BytesIO(), null=True)
+            ear = cast(Ear, at_work._player)
+            thread = threading.Thread(target=at_work.work, args=(inbox,))
+            thread.start()
+            tone = "play 60, attack: 0, sustain: 20"
+            console.write(framed(Tone(run=1, snippet=tone, event={}, tempo=60, level=Level(1.0, -1.0))))
+            while not any(sound.any() for _, sound in ear.heard):
+                assert thread.is_alive()
+                time.sleep(0.01)
+            time.sleep(0.5)
+            moved = time.monotonic()
+            console.write(framed(Levels({1: Level(1.0, 0.5)})))
+            time.sleep(0.4)
+            console.close()
+            thread.join()
+            at_work.close()
+        before = ear.since(moved - 0.3, moved).samples.std(axis=0)
+        after = ear.since(moved + 0.1, moved + 0.3).samples.std(axis=0)
+        assert before[0] > 0.01
+        assert before[1] == 0
+        assert after == pytest.approx([before[0] / 2, before[0]], rel=0.1)
 
     def test_stop_silences_one_run_within_a_tenth_of_a_second(
         self, ear: Ear, news: queue.SimpleQueue[News]
@@ -211,7 +248,7 @@ class TestLive:
         self.sounding(ear, news)
         for run in range(2, 102):
             events = [note(note=40.0 + run % 40), note(0.2, node=2), Ended(0.2)]
-            ear.play(Start(run=run, level=0.1, events=events))
+            ear.play(Start(run=run, level=Level(0.1), events=events))
             time.sleep(0.05)
         time.sleep(2.5)
         assert ear.gaps == 0

@@ -19,6 +19,7 @@ from sonickube_tui.engine import discovery, sonic_pi
 from sonickube_tui.engine.address import Address
 from sonickube_tui.engine.base import Done, Ended, Failed, Lost, PacketTooLarge, Said, Started
 from sonickube_tui.engine.sonic_pi import BRIDGE_CEILING, SonicPi, Ways
+from sonickube_tui.music.mixer import Level
 from sonickube_tui.music.voice import Voice
 
 LOGS = {
@@ -142,7 +143,7 @@ async def test_one_that_goes_is_told_and_the_next_at_another_port_is_found(home:
 async def test_while_none_is_found_levels_and_stops_are_of_no_use_and_do_no_harm(home: Home) -> None:
     async with Running(SonicPi(Ways())) as running:
         await running.silent()
-        running.engine.set_levels({40: 0.5})
+        running.engine.set_levels({40: Level(0.5)})
         running.engine.stop([40])
         assert running.engine.last_packet is None
 

@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sonickube_tui.event import Severity
-from sonickube_tui.music.mixer import MAX_DB, MIN_DB, Channel, Mixer
+from sonickube_tui.music.mixer import MAX_DB, MIN_DB, Channel, Level, Mixer
 
 names = st.text(max_size=5)
 
 
 def some_mixers(soloed: st.SearchStrategy[bool]) -> st.SearchStrategy[Mixer]:
-    channels = st.builds(Channel, names, st.floats(MIN_DB, MAX_DB), st.booleans(), soloed)
+    channels = st.builds(Channel, names, st.floats(MIN_DB, MAX_DB), st.booleans(), soloed, st.floats(-1, 1))
     return st.lists(channels, unique_by=lambda channel: channel.name).map(lambda some: Mixer(tuple(some)))
 
 
@@ -23,7 +23,7 @@ mixers = some_mixers(soloed=st.booleans())
 
 
 def level(mixer: Mixer, name: str) -> float:
-    return mixer.level(name, Severity.INFO)
+    return mixer.level(name, Severity.INFO).amp
 
 
 def levels(mixer: Mixer) -> dict[str, float]:
@@ -66,8 +66,8 @@ def test_a_dimmed_desk_is_lower_for_all_but_what_is_critical(severity: Severity)
     before = mixer.level("shop", severity)
     mixer.dimmed = True
     dim = 1.0 if severity is Severity.CRITICAL else 0.1
-    assert mixer.level("shop", severity) == pytest.approx(before * dim)
-    assert mixer.level("batch", severity) == 0.0
+    assert mixer.level("shop", severity).amp == pytest.approx(before.amp * dim)
+    assert mixer.level("batch", severity).amp == 0.0
     mixer.dimmed = False
     assert mixer.level("shop", severity) == before
 
@@ -137,7 +137,32 @@ def test_a_fader_moves_nothing_but_itself(mixer: Mixer, name: str, gain_db: floa
     channel, others = mixer[name], [strip for strip in mixer if strip.name != name]
     mixer.set_gain(name, gain_db)
     assert [strip for strip in mixer if strip.name != name] == others
-    assert (mixer[name].muted, mixer[name].soloed) == (channel.muted, channel.soloed)
+    assert mixer[name] == Channel(name, mixer[name].gain_db, channel.muted, channel.soloed, channel.pan)
+
+
+@given(mixers, names, st.floats(allow_nan=False))
+def test_a_pan_stops_at_its_ends_and_moves_nothing_but_itself(mixer: Mixer, name: str, pan: float) -> None:
+    channel, others = mixer[name], [strip for strip in mixer if strip.name != name]
+    mixer.set_pan(name, pan)
+    assert [strip for strip in mixer if strip.name != name] == others
+    assert mixer[name] == Channel(name, channel.gain_db, channel.muted, channel.soloed, mixer[name].pan)
+    assert mixer[name].pan == max(-1, min(1, pan))
+    assert mixer.level(name, Severity.INFO) == Level(level(mixer, name), mixer[name].pan)
+
+
+@given(st.lists(st.sampled_from((-0.1, 0.1)), max_size=60))
+def test_steps_of_a_pan_there_and_back_meet_the_centre(steps: list[float]) -> None:
+    mixer, tenths = Mixer(), 0
+    for by in steps:
+        mixer.nudge_pan("shop", by)
+        tenths = max(-10, min(10, tenths + round(10 * by)))
+        assert mixer["shop"].pan == tenths / 10
+
+
+@pytest.mark.parametrize("pan", [-1.01, 1.01, math.inf, math.nan])
+def test_a_pan_beyond_the_ears_is_refused(pan: float) -> None:
+    with pytest.raises(ValueError, match="pan must be between -1 and 1, not "):
+        Channel("shop", pan=pan)
 
 
 @pytest.mark.parametrize("gain_db", [MIN_DB - 0.1, MAX_DB + 0.1, math.inf, -math.inf, math.nan])

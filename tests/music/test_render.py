@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 import re
 
 import msgspec
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from players import event
 from sonickube_tui.event import Event, Kind
+from sonickube_tui.music.mixer import Level
 from sonickube_tui.music.render import (
     Reply,
     event_data,
@@ -135,11 +137,14 @@ def test_half_of_a_surrogate_pair_does_not_stop_the_music() -> None:
 @pytest.mark.parametrize(
     ("fields", "line"),
     [
-        ({"level": 1.0}, "job_mixer(sk_job).ctl_now(amp: 0.3)"),
-        ({"level": 0.5}, "job_mixer(sk_job).ctl_now(amp: 0.15)"),
-        ({"level": 0.5}, "with_fx(:level, amp: 0.5)"),
-        ({"level": 0.0}, "job_mixer(sk_job).ctl_now(amp: 0)"),
-        ({"level": 1e-9}, "job_mixer(sk_job).ctl_now(amp: 0)"),
+        ({"level": Level()}, "job_mixer(sk_job).ctl_now(amp: 0.3)"),
+        ({"level": Level(0.5)}, "job_mixer(sk_job).ctl_now(amp: 0.15)"),
+        ({"level": Level(0.5)}, "with_fx(:pan, pre_amp: 0.707107, pan: 0)"),
+        ({"level": Level(0.5, -1.0)}, "job_mixer(sk_job).ctl_now(amp: 0.15)"),
+        ({"level": Level(0.5, -1.0)}, ".call(sk_job, job_mixer(sk_job), 1,-1)"),
+        ({"level": Level(0.5, 1.0)}, "with_fx(:pan, pre_amp: 0.5, pan: 1)"),
+        ({"level": Level(0.0)}, "job_mixer(sk_job).ctl_now(amp: 0)"),
+        ({"level": Level(1e-9)}, "job_mixer(sk_job).ctl_now(amp: 0)"),
         ({"tempo": 92.5}, "use_bpm 92.5\n"),
         ({"tempo": 120.0}, "use_bpm 120\n"),
         ({"id": 42}, "use_random_seed 42\n"),
@@ -156,15 +161,31 @@ def test_reports_go_to_our_port_under_our_secret() -> None:
 
 
 @pytest.mark.parametrize(
-    ("levels", "begins"),
+    ("levels", "line"),
     [
-        ({}, "{}.each"),
-        ({7: 1.0}, "{7=>0.3}.each"),
-        ({7: 0.0, 8: 0.5, 9: 1.9953}, "{7=>0,8=>0.15,9=>0.59859}.each"),
+        ({}, "{}"),
+        ({7: Level()}, "{7=>[0.3,1.414214,0]}"),
+        ({7: Level(0.0), 8: Level(1.9953)}, "{7=>[0,1.414214,0],8=>[0.59859,1.414214,0]}"),
+        ({7: Level(0.5, -1.0), 8: Level(1.0, 1.0)}, "{7=>[0.15,1,-1],8=>[0.3,1,1]}"),
+        ({7: Level(1.0, 0.5)}, "{7=>[0.3,1.118034,0.409666]}"),
     ],
 )
-def test_levels_go_to_the_mixers_of_their_jobs(levels: dict[int, float], begins: str) -> None:
-    assert render_levels(levels).startswith(begins)
+def test_levels_go_to_the_mixers_of_their_jobs(levels: dict[int, Level], line: str) -> None:
+    assert f"\nsk_levels = {line}\n" in render_levels(levels)
+
+
+@given(st.floats(-1, 1))
+def test_with_sonic_pis_own_law_a_pan_turns_down_one_ear_only(pan: float) -> None:
+    line = render_levels({7: Level(1.0, pan)}).partition("=>[")[2]
+    amp, place = map(float, line[: line.index("]")].split(",")[1:])
+    angle = (place + 1) * math.pi / 4
+    left, right = amp * math.cos(angle), amp * math.sin(angle)
+    assert (left, right) == pytest.approx((min(1, 1 - pan), min(1, 1 + pan)), abs=1e-5)
+    assert max(left, right) == pytest.approx(1, abs=1e-5)
+
+
+def test_in_the_middle_a_run_is_not_panned() -> None:
+    assert "fx_pan" not in render(voice(), "play 60", REPLY)
 
 
 def test_stop_names_its_jobs_and_no_others() -> None:
@@ -179,7 +200,8 @@ def test_stop_names_its_jobs_and_no_others() -> None:
         render_hello(REPLY),
         render_hello(Reply("::1", 1, "s")),
         render_levels({}),
-        render_levels({7: 0.5, 8: 0.0}),
+        render(voice(level=Level(0.5, -0.3)), "play 60", REPLY),
+        render_levels({7: Level(0.5), 8: Level(0.0, -1.0)}),
         render_stop([7, 12]),
     ],
 )
@@ -188,7 +210,7 @@ def test_what_is_rendered_is_ruby_and_shown_without_the_secret(code: str) -> Non
     assert REPLY.secret not in readable(code)
 
 
-@pytest.mark.parametrize("code", [render_levels({7: 0.5}), render_stop([7]), "", "play 60"])
+@pytest.mark.parametrize("code", [render_levels({7: Level(0.5, 0.3)}), render_stop([7]), "", "play 60"])
 def test_code_without_data_is_shown_as_it_is(code: str) -> None:
     assert readable(code) == code
 

@@ -47,7 +47,10 @@ def lines(seed: int, count: int, *, began: float = BEGAN, cluster: str = "prod")
         t = round(t + dice.choice((0.0, 0.0, 0.25, 1.5, 40.0)), 6)
         match dice.randrange(12):
             case 0:
-                channels = tuple(Channel(f"ns-{n}", muted=dice.random() < 0.5) for n in range(5))
+                channels = tuple(
+                    Channel(f"ns-{n}", muted=dice.random() < 0.5, pan=dice.randint(-10, 10) / 10)
+                    for n in range(5)
+                )
                 yield MixLine(t=t, at=began + t, channels=channels, dimmed=dice.random() < 0.5)
             case 1:
                 yield SnippetLine(t=t, at=began + t, name=f"bell_{dice.randrange(3)}", text=f"play {number}")

@@ -11,7 +11,8 @@ import pytest
 
 from session import made
 from sonickube_tui.errors import UserError
-from sonickube_tui.session.format import KINDS, Line, UnknownLine, decode, encode
+from sonickube_tui.music.mixer import Channel
+from sonickube_tui.session.format import KINDS, Line, MixLine, UnknownLine, decode, encode
 
 
 def test_every_line_comes_back_as_it_was() -> None:
@@ -49,6 +50,13 @@ def test_fields_that_a_later_program_adds_are_passed_over() -> None:
     assert made.plain(line) == {"is": "mark", "t": 1.5, "text": "deploy"}
 
 
+def test_a_mix_from_before_there_were_pans_is_in_the_middle() -> None:
+    line = decode(
+        b'{"is":"mix","t":1,"at":2,"channels":[{"name":"a","gain_db":-3,"muted":true,"soloed":false}]}'
+    )
+    assert line == MixLine(t=1, at=2, channels=(Channel("a", -3.0, muted=True, pan=0.0),))
+
+
 @pytest.mark.parametrize("data", [b'{"is":"lyrics","t":1,"text":"la"}', b'{"is":"","t":1}'])
 def test_kinds_that_a_later_program_adds_are_told_apart_from_bad_lines(data: bytes) -> None:
     with pytest.raises(UnknownLine):
@@ -80,6 +88,7 @@ def test_another_format_is_an_error_for_the_user(data: bytes) -> None:
         (b'{"is":"mark","t":1}', "text"),
         (b'{"is":"mark","text":"\xff"}', "UTF-8"),
         (b'{"is":"mix","channels":[{"name":"a","gain_db":900}]}', "gain_db"),
+        (b'{"is":"mix","channels":[{"name":"a","pan":-1.5}]}', "pan"),
         (b'{"is":"event","t":1,"event":{"kind":"sang"}}', "kind"),
         (b'{"is":"mark","text":"x","deep":' + b"[" * 100_000, "deeply"),
         (b'{"is":"pod","at":1,"cluster":"c","change":"ADDED","pod":' + b'{"a":' * 100_000, "deeply"),

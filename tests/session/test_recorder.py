@@ -77,7 +77,7 @@ def test_what_was_heard_and_done_is_in_the_file_in_its_order(tmp_path: Path, nam
     items: list[Item] = [WATCHING, sight("cart-0", "ADDED"), made.event(), sight("cart-0", "DELETED")]
     for item in items:
         recorder.item(item)
-    recorder.mix([Channel("shop", -3.0, muted=True)], True)
+    recorder.mix([Channel("shop", -3.0, muted=True, pan=0.4)], True)
     recorder.snippet("bell", "play 60\n")
     recorder.snippet("bell", "play 60\n")
     recorder.theme("classic")
@@ -106,7 +106,7 @@ def test_what_was_heard_and_done_is_in_the_file_in_its_order(tmp_path: Path, nam
         ]:
             assert msgspec.json.decode(pod.pod, type=Pod) == Pod(Metadata("cart-0"))
             assert (pod.change, pod.at, told.event) == ("ADDED", made.BEGAN, made.event())
-            assert (mix.channels, mix.dimmed) == ((Channel("shop", -3.0, muted=True),), True)
+            assert (mix.channels, mix.dimmed) == ((Channel("shop", -3.0, muted=True, pan=0.4),), True)
             assert mark.text == "deploy ❄" and before - 60 < mark.at <= before
         case _:
             raise AssertionError(lines)

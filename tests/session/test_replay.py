@@ -196,7 +196,7 @@ async def test_what_happened_right_before_is_told_without_its_sound(tmp_path: Pa
 
 
 async def test_the_mix_is_the_recorded_one_until_one_mixes_and_can_be_again(tmp_path: Path) -> None:
-    lines = [happened(0), mixed(1, Channel("shop", muted=True)), mixed(2, Channel("shop", gain_db=-9.0))]
+    lines = [happened(0), mixed(1, Channel("shop", muted=True)), mixed(2, Channel("shop", -9.0, pan=0.5))]
     async with stage(write(tmp_path / "s.jsonl", [*lines, happened(3)]), speed=5) as show:
         task = await show.play()
         await until(lambda: show.conductor.mixer["shop"].muted)
@@ -208,7 +208,7 @@ async def test_the_mix_is_the_recorded_one_until_one_mixes_and_can_be_again(tmp_
         await until(lambda: show.player.at_end)
         assert show.conductor.mixer["shop"] == Channel("shop")
         show.replay.follow_mix()
-        assert show.conductor.mixer["shop"] == Channel("shop", gain_db=-9.0)
+        assert show.conductor.mixer["shop"] == Channel("shop", -9.0, pan=0.5)
         task.cancel()
 
 

@@ -14,6 +14,7 @@ from players import event
 from sonic_pi import SonicPiServer
 from sonickube_tui.engine.osc import unpack
 from sonickube_tui.event import Event, Kind
+from sonickube_tui.music.mixer import Level
 from sonickube_tui.music.render import Reply, event_data, render
 from sonickube_tui.music.voice import Voice
 
@@ -124,7 +125,7 @@ back.send("/back/numbers", VOICE, [ev[:kind], ev[:restarts], ev[:count], ev[:hea
 @given(st.lists(events, min_size=20, max_size=30))
 def test_data_arrives_byte_by_byte_and_never_runs(sonic_pi: SonicPiServer, happened: list[Event]) -> None:
     voices = [
-        Voice(id=n, event=about, snippet="x", count=n, level=0, health=0.5)
+        Voice(id=n, event=about, snippet="x", count=n, level=Level(0.0), health=0.5)
         for n, about in enumerate(happened, 1)
     ]
     heard = play_back(sonic_pi, voices, SEND_BACK)
@@ -182,7 +183,7 @@ def test_a_snippet_arrives_as_it_was_written(sonic_pi: SonicPiServer, trap: str)
 def test_whatever_a_snippet_raises_is_told(
     sonic_pi: SonicPiServer, snippet: str, error: str, message: str, line: int
 ) -> None:
-    reports = play_back(sonic_pi, [Voice(id=1, event=event(), snippet="x", level=0)], snippet)[1]
+    reports = play_back(sonic_pi, [Voice(id=1, event=event(), snippet="x", level=Level(0.0))], snippet)[1]
     told, said, at = reports["failed"]
     assert str(told).startswith(error)
     assert str(said).startswith(message)

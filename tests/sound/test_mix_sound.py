@@ -17,6 +17,7 @@ from sonickube_tui.engine.sonic_pi import SonicPi, Ways
 from sonickube_tui.entry import Entry, Fate, Heard
 from sonickube_tui.event import Event, Item, Kind, Severity
 from sonickube_tui.music.mixer import Channel, Mixer
+from sonickube_tui.music.render import Reply
 from sonickube_tui.music.snippets import Library
 
 pytestmark = pytest.mark.real
@@ -189,6 +190,58 @@ async def test_a_fader_that_is_down_when_the_event_comes_sets_its_level(
         sound = await show.listen()
     ratio = sound.between(*low).rms / sound.between(*unity).rms
     assert ratio == pytest.approx(10 ** (-12 / 20), rel=0.05)
+
+
+async def test_a_pan_moves_what_sounds_and_leaves_the_middle_as_it_was(
+    sonic_pi: SonicPiServer, tmp_path: Path
+) -> None:
+    async with performing(sonic_pi, tmp_path, {"ready": LONG}) as show:
+        await show.happen()
+        await asyncio.sleep(0.6)
+        spans = [await show.hold()]
+        for _ in range(10):  # As a key does that is held.
+            show.desk.mixer.nudge_pan("shop", -0.1)
+            show.desk.remix()
+            await asyncio.sleep(0.02)
+        spans.append(await show.hold())
+        for pan in (-0.5, 1.0, 0.0):
+            show.desk.mixer.set_pan("shop", pan)
+            show.desk.remix()
+            spans.append(await show.hold())
+        show.desk.mixer.toggle_mute("shop")
+        show.desk.remix()
+        muted = await show.hold()
+        sound = await show.listen()
+    unpanned, left, half, right, middle = (sound.between(*span).samples for span in spans)
+    full = unpanned.std(axis=0)
+    assert (full > 0.02).all()
+    assert left.std(axis=0) / full == pytest.approx([1, 0], rel=0.01)
+    assert half.std(axis=0) / full == pytest.approx([1, 0.5], rel=0.01)
+    assert right.std(axis=0) / full == pytest.approx([0, 1], rel=0.01)
+    assert middle.std(axis=0) / full == pytest.approx([1, 1], rel=0.01)
+    assert not left[:, 1].any()
+    assert not right[:, 0].any()
+    assert sound.between(*muted).peak == 0
+
+
+async def test_a_pan_that_is_set_when_the_event_comes_ends_with_its_run(
+    sonic_pi: SonicPiServer, tmp_path: Path
+) -> None:
+    def pans(reply: Reply) -> str:
+        to = f'"{reply.host}", {reply.port}, "{reply.prefix}pans"'
+        return f"with_real_time {{ osc_send {to}, $sonickube_pans.size }}"
+
+    async with performing(sonic_pi, tmp_path, {"ready": SHORT}, Channel("shop", pan=1.0)) as show:
+        start = sonic_pi.recorded
+        await show.happen()
+        during = await asyncio.to_thread(sonic_pi.ask, pans)
+        await until(lambda: show.desk.sounding == 0)
+        sound = await show.listen()
+        after = await asyncio.to_thread(sonic_pi.ask, pans)
+    heard = sound.between(start)
+    assert heard.samples[:, 1].std() > 0.02
+    assert not heard.samples[:, 0].any()
+    assert (during, after) == ([1], [0])
 
 
 async def test_stop_silences_what_sounds(sonic_pi: SonicPiServer, tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def replay(desk: Conductor, light: bool) -> None:
 
 if __name__ == "__main__":
     name, *options = sys.argv[1:]
-    mixer = Mixer((Channel("batch", gain_db=-3.0), Channel("search", gain_db=-18.0, muted=True)))
+    mixer = Mixer((Channel("batch", -3.0, pan=-0.4), Channel("search", -18.0, muted=True, pan=1.0)))
     desk = conductor(
         PaperEngine(),
         Notebook(),

@@ -17,6 +17,7 @@ from sonickube_tui.engine.base import Failed
 from sonickube_tui.entry import Fate, Listener
 from sonickube_tui.errors import UserError
 from sonickube_tui.event import Connection, Event, Item, Kind, Link
+from sonickube_tui.music.mixer import Level
 from sonickube_tui.music.snippets import Library
 from sonickube_tui.ui.app import Console
 from sonickube_tui.ui.dialogs import Paper, Unsaved
@@ -147,13 +148,41 @@ async def test_keys_mix_the_selected_channel(tmp_path: Path) -> None:
         await until(lambda: len(show.engine.played) == 2)
         await show.press("tab", "j", "m")
         assert [channel.muted for channel in mixer] == [False, True]
-        assert show.engine.levels == {101: 1.0, 102: 0.0}
+        assert show.engine.levels == {101: Level(), 102: Level(0.0)}
         assert "[M] S" in show.screen()
         await show.press("s", "k", "h", "left", "l")
         assert [(c.soloed, c.gain_db) for c in mixer] == [(False, -1.0), (True, 0.0)]
         await until(lambda: "by solo" in show.screen())
         await show.press("x", "0")
         assert [(c.soloed, c.gain_db) for c in mixer] == [(False, 0.0), (False, 0.0)]
+
+
+async def test_keys_pan_the_selected_channel(tmp_path: Path) -> None:
+    async with console(tmp_path, event(namespace="batch"), event(namespace="shop")) as show:
+        await until(lambda: len(show.engine.played) == 2)
+        await show.press("tab", "j", *4 * "H")
+        assert [channel.pan for channel in show.desk.mixer] == [0.0, -0.4]
+        assert show.engine.levels == {101: Level(), 102: Level(1.0, -0.4)}
+        assert "  L40  M  S " in show.screen()
+        await show.press(*20 * ["shift+right"], "shift+left", "L", "L")
+        assert show.desk.mixer["shop"].pan == 1.0
+        assert " R100  M  S " in show.screen()
+        await show.press("m", "c")
+        assert [channel.pan for channel in show.desk.mixer] == [0.0, 0.0]
+        assert show.engine.levels[102] == Level(0.0, 0.0)
+        assert "    C [M] S " in show.screen()
+
+
+async def test_a_row_of_the_mixer_fits_into_eighty_columns(tmp_path: Path) -> None:
+    async with console(tmp_path, event(namespace="kube-system"), size=(80, 24)) as show:
+        await until(lambda: show.engine.played)
+        show.desk.mixer.set_pan("kube-system", -1.0)
+        show.desk.mixer.set_gain("kube-system", -20.0)
+        show.desk.health.suffer(show.desk.clock(), "kube-system", 20.0)
+        await until(lambda: "do not resuscitate" in show.screen())
+        row = next(line for line in show.screen().splitlines() if "L100" in line)
+        assert "kube-system" in row
+        assert "-20.0" in row
 
 
 async def test_enter_opens_the_snippet_that_played_the_event(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from sonickube_tui.engine.builtin.messages import (
     Sound,
     Stop,
 )
+from sonickube_tui.music.mixer import Level
 from sonickube_tui.music.render import event_data
 from sonickube_tui.music.voice import Voice
 
@@ -114,10 +115,10 @@ class BuiltIn:
         )
         self._voices[voice.id] = _Sent(sound, time.monotonic())
         self._ask(sound)
-        self.last_packet = Packet("/snippet", len(messages.framed(sound)), snippet)
+        self.last_packet = Packet("sandboxed", len(messages.framed(sound)), snippet)
 
-    def set_levels(self, levels: Mapping[int, float]) -> None:
-        """Set the linear amplitude of runs that sound, by job number, which is the voice's."""
+    def set_levels(self, levels: Mapping[int, Level]) -> None:
+        """Set how loud and where runs are that sound, by job number, which is the voice's."""
         for number, level in levels.items():
             if sent := self._voices.get(number):
                 sent.sound = msgspec.structs.replace(sent.sound, level=level)

@@ -7,9 +7,11 @@ from typing import Any
 
 import msgspec
 
+from sonickube_tui.music.mixer import Level
+
 
 class Sound(msgspec.Struct, frozen=True, gc=False, tag=True):
-    """Sound a snippet for an event, at a linear level.
+    """Sound a snippet for an event, at a level.
 
     `late` seconds of it have passed already, and the first `told` of its answers were given.
     """
@@ -18,15 +20,15 @@ class Sound(msgspec.Struct, frozen=True, gc=False, tag=True):
     snippet: str
     event: dict[str, Any]
     tempo: float
-    level: float
+    level: Level
     late: float = 0.0
     told: int = 0
 
 
 class Levels(msgspec.Struct, frozen=True, gc=False, tag=True):
-    """Set the linear levels of runs."""
+    """Set the levels of runs."""
 
-    levels: dict[int, float]
+    levels: dict[int, Level]
 
 
 class Stop(msgspec.Struct, frozen=True, gc=False, tag=True):

@@ -16,6 +16,7 @@ from sonickube_tui.engine.builtin.render import STRIPS
 from sonickube_tui.engine.builtin.score import ScoreEvent
 from sonickube_tui.engine.builtin.stage import Stage
 from sonickube_tui.engine.builtin.world import WorldDied
+from sonickube_tui.music.mixer import Level
 
 LEAD = 26 * BLOCK
 """Frames rendered ahead of the ear, 151 ms: so much later a run begins, and so long may a hiccup be."""
@@ -53,15 +54,11 @@ News = Began | Over | Broke
 
 
 class Start(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A run to begin: its score so far, a linear level, a pan from -1 to 1.
-
-    `late` seconds of it have passed already.
-    """
+    """A run to begin: its score so far and its level. `late` seconds of it have passed already."""
 
     run: int
     events: Sequence[ScoreEvent]
-    level: float = 1.0
-    pan: float = 0.0
+    level: Level = Level()
     late: float = 0.0
 
 
@@ -135,16 +132,16 @@ class Player:
         """Continue a run's score."""
         self._inbox.put(lambda: self._stage.write(run, events))
 
-    def set_level(self, run: int, level: float, pan: float = 0.0) -> None:
-        """Change how loud a run is and where, also what of it is rendered already."""
+    def set_level(self, run: int, level: Level) -> None:
+        """Change how loud and where a run is, also what of it is rendered already."""
         if place := self._places.get(run):
-            self._mixer.set(place.strip, level, pan)
+            self._mixer.set(place.strip, level.amp, level.pan)
         else:
-            self._inbox.put(lambda: self._set_level(run, level, pan))
+            self._inbox.put(lambda: self._set_level(run, level))
 
     def stop(self, run: int) -> None:
         """Silence a run."""
-        self.set_level(run, 0.0)
+        self.set_level(run, Level(0.0))
         self._inbox.put(lambda: self._stage.finish(run))
 
     def ahead(self, run: int) -> float | None:
@@ -192,13 +189,13 @@ class Player:
     def _play(self, starts: Sequence[Start]) -> None:
         for start in starts:
             strip = self._stage.start(start.run, late=round(start.late * RATE))
-            self._mixer.place(strip, start.level, start.pan)
+            self._mixer.place(strip, start.level.amp, start.level.pan)
             self._places[start.run] = _Place(strip, self._stage.begin(start.run))
             self._stage.write(start.run, start.events)
 
-    def _set_level(self, run: int, level: float, pan: float) -> None:
+    def _set_level(self, run: int, level: Level) -> None:
         if place := self._places.get(run):
-            self._mixer.set(place.strip, level, pan)
+            self._mixer.set(place.strip, level.amp, level.pan)
 
     def _look(self) -> None:
         """Tell what the ear has reached."""

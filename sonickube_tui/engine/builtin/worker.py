@@ -10,6 +10,7 @@ import os
 import queue
 import sys
 import threading
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import BinaryIO
 
@@ -33,9 +34,13 @@ from sonickube_tui.engine.builtin.messages import (
 )
 from sonickube_tui.engine.builtin.player import NoDevice, Player, Start
 from sonickube_tui.engine.builtin.vm import installed_ruby
+from sonickube_tui.music.mixer import Level
 
 AHEAD = 2.0
 """Seconds that a run is worked out ahead of what is rendered."""
+
+AT_ONCE = 3
+"""Runs that are worked out at the same time: what takes its whole second holds nobody up."""
 
 LOOK_EVERY = 0.1
 """Seconds between two looks at how far runs are, while there are any."""
@@ -44,14 +49,26 @@ LOOK_EVERY = 0.1
 class _Run(msgspec.Struct):
     """A run that is not over: how far it is worked out, and what is to be told of it, and when.
 
-    The first `skip` answers were told by the process before this one.
+    `work` is there while it is being worked out. The first `skip` answers were told by the process before
+    this one.
     """
 
+    sound: Sound
     skip: int
+    work: Future[None] | None = None
+    staged: bool = False
     reached: float = 0.0
     over: bool = False
     begun: bool = False
     told: list[tuple[float, Answer]] = []
+
+
+class _WorkedOut(msgspec.Struct, frozen=True, gc=False):
+    """How a run goes on, up to a time of its own; or what kept it from that."""
+
+    run: int
+    until: float
+    outcome: list[score.ScoreEvent] | Exception
 
 
 class Worker:
@@ -59,11 +76,12 @@ class Worker:
 
     def __init__(self, outbox: BinaryIO, *, null: bool) -> None:
         self._outbox = outbox
-        self._inbox: queue.SimpleQueue[Request | player.News | None] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[Request | player.News | _WorkedOut | None] = queue.SimpleQueue()
         self._player = Player(self._inbox.put, null=null)
         self._runs: dict[int, _Run] = {}
-        self._levels: dict[int, float] = {}
+        self._levels: dict[int, Level] = {}
         self._starts: list[Start] = []
+        self._hands = ThreadPoolExecutor(AT_ONCE)
         self._health = Health(0, 0)
 
     def work(self, inbox: BinaryIO) -> None:
@@ -78,7 +96,8 @@ class Worker:
                 if message is None:
                     return
                 self._handle(message)
-            if self._inbox.empty():  # What was sounding in the process before this one begins together.
+            # What was sounding in the process before this one begins together.
+            if self._inbox.empty() and not any(run.work and run.sound.late for run in self._runs.values()):
                 self._begin()
             for number in list(self._runs):
                 self._go_on(number)
@@ -95,7 +114,7 @@ class Worker:
                 continue
             if isinstance(request, Stop):
                 for number in request.runs:
-                    self._player.set_level(number, 0.0)
+                    self._player.set_level(number, Level(0.0))
             self._inbox.put(request)
         self._inbox.put(None)
 
@@ -104,43 +123,24 @@ class Worker:
             self._outbox.write(messages.framed(answer))
             self._outbox.flush()
 
-    def _handle(self, message: Request | player.News) -> None:
+    def _handle(self, message: Request | player.News | _WorkedOut) -> None:
         match message:
             case Sound():
-                self._sound(message)
-                if not message.late:
-                    self._begin()
+                self._runs[message.run] = _Run(message, message.told)
+                self._work_out(message.run, message.late + AHEAD)
+            case _WorkedOut():
+                self._worked_out(message)
             case Stop():
                 self._begin()
                 for number in message.runs:
-                    self._ruby.stop(number)
-                    if run := self._runs.get(number):
-                        run.over = True
-                        self._player.stop(number)
+                    self._stop(number)
             case player.Began() if run := self._runs.get(message.run):
                 run.begun = True
                 self._send(Began(message.run))
-            case player.Over() if run := self._runs.pop(message.run, None):
-                self._ruby.stop(message.run)
-                self._levels.pop(message.run, None)
-                for _, answer in run.told:
-                    self._send(answer)
-                self._send(Over(message.run, message.lost))
+            case player.Over():
+                self._over(message.run, lost=message.lost)
             case player.Broke():
                 raise RuntimeError(message.text)
-
-    def _sound(self, sound: Sound) -> None:
-        """Work out how a run begins."""
-        self._runs[sound.run] = _Run(sound.told)
-        try:
-            self._ruby.start(sound.run, sound.snippet, sound.event, tempo=sound.tempo, seed=sound.run)
-            events = self._work_out(sound.run, sound.late + AHEAD)
-        except Exception as error:  # One run that the sandbox cannot take must not end the others.
-            del self._runs[sound.run]
-            self._send(Raised(sound.run, type(error).__name__, str(error)[:300], 0))
-            self._send(Over(sound.run))
-        else:
-            self._starts.append(Start(run=sound.run, events=events, level=sound.level, late=sound.late))
 
     def _begin(self) -> None:
         """Let what is worked out be heard, at the levels of now."""
@@ -151,37 +151,88 @@ class Worker:
             )
             self._starts.clear()
 
+    def _stop(self, number: int) -> None:
+        """Silence a run, heard or not."""
+        if run := self._runs.get(number):
+            run.over = True
+            if run.staged:
+                self._player.stop(number)
+            else:
+                self._over(number)
+
+    def _over(self, number: int, *, lost: bool = False) -> None:
+        """Tell that nothing of a run sounds any more, and the rest that was to be told of it."""
+        if run := self._runs.pop(number, None):
+            if run.work is None or run.work.cancel():
+                self._ruby.stop(number)
+            self._levels.pop(number, None)
+            for _, answer in run.told:
+                self._send(answer)
+            self._send(Over(number, lost))
+
     def _go_on(self, number: int) -> None:
-        """Work a run out as far as is needed now, and tell what has come to pass in it."""
+        """Have a run worked out as far as is needed now, and tell what has come to pass in it."""
         run = self._runs[number]
         ahead = self._player.ahead(number)
         if ahead is None or not run.begun:
             return
-        if not run.over and run.reached < ahead + AHEAD:
-            self._player.write(number, self._work_out(number, ahead + 2 * AHEAD))
+        if not run.over and not run.work and run.reached < ahead + AHEAD:
+            self._work_out(number, ahead + 2 * AHEAD)
         while run.told and run.told[0][0] <= ahead:
             self._send(run.told.pop(0)[1])
 
-    def _work_out(self, number: int, until: float) -> list[score.ScoreEvent]:
+    def _work_out(self, number: int, until: float) -> None:
         run = self._runs[number]
-        events = self._ruby.advance(number, until)
-        run.reached = until
-        for event in events:
-            answer: Answer | None = None
-            match event:
-                case score.Done():
-                    answer = Finished(number)
-                case score.Failed():
-                    answer = Raised(number, event.error, event.message, event.line)
-                case score.Said():
-                    answer = Printed(number, event.text)
-                case score.Ended():
-                    run.over = True
-            if answer and run.skip:
-                run.skip -= 1
-            elif answer:
-                run.told.append((event.at, answer))
-        return events
+        run.work = self._hands.submit(self._advance, run.sound, until, begins=not run.staged)
+
+    def _advance(self, sound: Sound, until: float, *, begins: bool) -> None:
+        """On one of the hands: nothing but Ruby is touched."""
+        outcome: list[score.ScoreEvent] | Exception
+        try:
+            if begins:
+                self._ruby.start(sound.run, sound.snippet, sound.event, tempo=sound.tempo, seed=sound.run)
+            outcome = self._ruby.advance(sound.run, until)
+        except Exception as error:
+            outcome = error
+        self._inbox.put(_WorkedOut(sound.run, until, outcome))
+
+    def _worked_out(self, result: _WorkedOut) -> None:
+        number, outcome = result.run, result.outcome
+        run = self._runs.get(number)
+        if run is None:  # It was stopped meanwhile.
+            self._ruby.stop(number)
+            return
+        run.work = None
+        if isinstance(outcome, Exception):  # One run that the sandbox cannot take must not end the others.
+            self._send(Raised(number, type(outcome).__name__, str(outcome)[:300], 0))
+            self._stop(number)
+            return
+        run.reached = result.until
+        for event in outcome:
+            self._tell_later(number, run, event)
+        if run.staged:
+            self._player.write(number, outcome)
+            return
+        run.staged = True
+        self._starts.append(Start(run=number, events=outcome, level=run.sound.level, late=run.sound.late))
+        if not run.sound.late:
+            self._begin()
+
+    def _tell_later(self, number: int, run: _Run, event: score.ScoreEvent) -> None:
+        answer: Answer | None = None
+        match event:
+            case score.Done():
+                answer = Finished(number)
+            case score.Failed():
+                answer = Raised(number, event.error, event.message, event.line)
+            case score.Said():
+                answer = Printed(number, event.text)
+            case score.Ended():
+                run.over = True
+        if answer and run.skip:
+            run.skip -= 1
+        elif answer:
+            run.told.append((event.at, answer))
 
     def _look_after_health(self) -> None:
         health = Health(self._player.gaps, self._player.stage.worlds - 1)
