@@ -20,6 +20,11 @@ from sonickube_tui.ui.actions import Action, Pane, of
 from sonickube_tui.ui.cells import plain
 from sonickube_tui.ui.look import MARKS, Look
 
+_FREEDOM = (
+    "built-in player: a sandbox, without files, network and programs",
+    "Sonic Pi: all that you may do, so play what people you trust have written",
+)
+
 
 class Paper(ModalScreen[None]):
     """Something to read."""
@@ -42,7 +47,7 @@ class Paper(ModalScreen[None]):
 def help_text(
     panes: Iterable[Pane], look: Look, there_is: Callable[[Action], object] = lambda _: True
 ) -> RenderableType:
-    """The keys of these panes for the actions that there are, and the signs of the log."""
+    """The keys of these panes for the actions that there are, the log's signs, and what snippets may do."""
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
     table.add_column()
@@ -55,6 +60,8 @@ def help_text(
         Text(f"{mark} {severity.value}", look.severity[severity]) for severity, mark in MARKS.items()
     )
     table.add_row(Text("signs", look.accent), signs)
+    table.add_row("", "")
+    table.add_row(Text("snippets", look.accent), Text("\n".join(_FREEDOM), look.plain))
     return table
 
 

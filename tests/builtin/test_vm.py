@@ -79,11 +79,6 @@ def test_nothing_runs_for_ever(text: str, strict: Ruby) -> None:
     assert ended(events)
 
 
-def test_the_line_is_known_where_time_passes(strict: Ruby) -> None:
-    (failed,) = failures(played("play 60\nloop do\n  sleep 0.0000001\nend", by=strict))
-    assert failed.line == 3
-
-
 @pytest.mark.parametrize(
     ("text", "error"),
     [
@@ -93,7 +88,7 @@ def test_the_line_is_known_where_time_passes(strict: Ruby) -> None:
         ("def f(&) = [1].each { f(&) }\nf { }", "SystemStackError"),
         ("5000.times { play 60 }", "Refused"),
         ("5000.times { puts 1 }", "Refused"),
-        ("100_000.times { in_thread { sleep 1 } }", "Refused"),
+        ("100_000.times { in_thread { sleep 1 } }", "NoMemoryError"),
     ],
 )
 def test_nothing_grows_without_end(text: str, error: str) -> None:

@@ -21,8 +21,10 @@ from sonickube_tui.engine.base import Failed, Lost, Report, Said, Started, Statu
 from sonickube_tui.engine.builtin import engine as engine_module
 from sonickube_tui.engine.builtin import messages, parts
 from sonickube_tui.engine.builtin.engine import BuiltIn
+from sonickube_tui.engine.builtin.worker import AT_ONCE
 from sonickube_tui.entry import Fate, Heard
 from sonickube_tui.event import Kind
+from sonickube_tui.music.mixer import Level
 from sonickube_tui.music.voice import Voice
 from sonickube_tui.settings import Settings
 
@@ -90,6 +92,7 @@ class TestEngine:
         assert isinstance(said, Said)
         assert "cart-1" in said.text
         assert desk.engine.last_packet
+        assert desk.engine.last_packet.address == "sandboxed"
         assert desk.engine.last_packet.code.startswith("use_synth")
 
     async def test_a_failure_has_its_line(self, desk: Desk) -> None:
@@ -103,18 +106,37 @@ class TestEngine:
         assert lines == [3, 2]
         assert desk.names(voices[0])[0] == "Started"
 
-    async def test_a_runaway_snippet_stops_nobody_else(self, desk: Desk) -> None:
-        runaway = desk.play("loop { }")
+    async def test_a_runaway_snippet_holds_nobody_up(self, desk: Desk) -> None:
+        drum = desk.play("loop { sample :bd_haus; sleep 0.25 }")
+        await desk.started(drum)
+        runaways = [desk.play("play 60\nwhile true; end") for _ in range(AT_ONCE - 1)]
         other = desk.play("play 60, release: 0.1")
-        await desk.ended(runaway, other)
-        assert "Failed" in desk.names(runaway)
+        await desk.started(other)
+        assert [desk.names(runaway) for runaway in runaways] == [[]] * len(runaways)
+        await desk.ended(*runaways, other)
+        for runaway in runaways:
+            assert desk.names(runaway) == ["Started", "Failed", "Ended"]
+            (failed,) = (report for report in desk.reports[runaway] if isinstance(report, Failed))
+            assert (failed.error, failed.line) == ("Refused", 2)
         assert desk.names(other) == ["Started", "Done", "Ended"]
+        assert desk.names(drum) == ["Started"]
+        assert desk.engine.health == messages.Health(0, 0)
+
+    async def test_what_is_stopped_before_it_is_worked_out_costs_nothing(self, desk: Desk) -> None:
+        runaways = [desk.play("while true; end") for _ in range(10 * AT_ONCE)]
+        desk.engine.stop(runaways)
+        other = desk.play("play 60, release: 0.1")
+        await desk.ended(*runaways, other)
+        assert {tuple(desk.names(runaway)) for runaway in runaways} == {("Ended",)}
+        started = desk.reports[other][0]
+        assert isinstance(started, Started)
+        assert started.after < 5
 
     async def test_a_live_loop_goes_on_until_it_is_stopped(self, desk: Desk) -> None:
         voice = desk.play('live_loop :drum do\n  sample :bd_haus\n  puts "beat"\n  sleep 0.25\nend')
         await until(lambda: desk.names(voice).count("Said") >= 24)
         assert "Ended" not in desk.names(voice)
-        desk.engine.set_levels({voice: 0.0})
+        desk.engine.set_levels({voice: Level(0.0)})
         desk.engine.stop([voice])
         await desk.ended(voice)
         assert desk.engine.health.gaps == 0

@@ -23,9 +23,9 @@ IN: dict[str, str] = {
     "Effects": "with_fx with_afx fx_names",
     "Pitch": (
         "use_transpose with_transpose current_transpose use_octave with_octave current_octave "
-        "use_cent_tuning with_cent_tuning current_cent_tuning note note_info note_range rest? midi_notes "
-        "octs scale scale_names degree chord chord_names chord_degree chord_invert invert_chord midi_to_hz "
-        "hz_to_midi pitch_to_ratio ratio_to_pitch"
+        "use_cent_tuning with_cent_tuning current_cent_tuning use_tuning with_tuning "
+        "note note_info note_range rest? midi_notes octs scale scale_names degree chord chord_names "
+        "chord_degree chord_invert invert_chord midi_to_hz hz_to_midi pitch_to_ratio ratio_to_pitch"
     ),
     "Time": (
         "sleep wait use_bpm with_bpm use_bpm_mul with_bpm_mul current_bpm current_beat_duration beat "
@@ -82,7 +82,6 @@ _WHY = {
         "set_audio_latency! set_control_delta! set_recording_bit_depth! current_sched_ahead_time "
         "scsynth_info status use_external_synths current_debug current_arg_checks"
     ),
-    "it tunes in equal temperament": "use_tuning with_tuning",
     "it is not Minecraft": (
         "mc_location mc_teleport mc_get_pos mc_set_pos mc_set_tile mc_get_tile mc_surface_teleport "
         "mc_message mc_chat_post mc_ground_height mc_get_height mc_get_block mc_set_block mc_set_area "
@@ -103,6 +102,10 @@ ELSEWHERE = {
     "the name of a thread": "is free when the thread has ended, not when its last sound has",
     "`live?`, `state`, `pause`, `run` of a sound": "are not in: a score is made before anything sounds",
     "`sync` on `/midi…` and `/osc…`": "is not in: nothing outside sends cues",
+    "`NoMemoryError`": "cannot be rescued: the run ends",
+    "`rescue`, and `break` out of a block,": (
+        "leave something on the stack: a thread ends with `SystemStackError` after some 500 of them"
+    ),
     "`require` and everything else of Ruby's library that is not built in": "is not in",
 }
 """Differences that are not about a name of Sonic Pi's."""

@@ -13,8 +13,8 @@ from __future__ import annotations
 import base64
 import math
 import threading
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -38,21 +38,26 @@ from sonickube_tui.engine.builtin.wasm import Instance, RubyError, compiled
 SECONDS = 1.0
 """Seconds of real time in which an advance must be worked out: a hundred times what snippets take."""
 
-GRACE = 0.25
-"""Seconds more, in which Ruby itself may say at which line time ran out, before it is ended from outside."""
+TICK = 0.1
+"""Seconds between two looks at whether time is over."""
+
+LAST_WORDS = 3
+"""Ticks in which a Ruby that was ended must say at which line that was."""
 
 TAIL = 1.0
 """Seconds that an effect rings on when its run had to be ended: Sonic Pi's own, where an effect has none."""
 
 PRELUDE = (
-    "options", "wire", "random", "rings", "theory", "nodes", "strands", "time", "threads", "cues", "score",
-    "instruments", "sounds", "samples", "effects", "patterns", "run",
+    "options", "wire", "random", "rings", "theory", "tuning", "nodes", "strands", "time", "threads", "cues",
+    "score", "instruments", "sounds", "samples", "effects", "patterns", "run",
 )  # fmt: skip
 """The files of our Ruby, in the order of loading."""
 
 
 class Ruby:
-    """Ruby, booted, with the language and what it must know of synths and samples. For one thread.
+    """Ruby, booted, with the language and what it must know of synths and samples.
+
+    Runs may be worked out in several threads at the same time, each run in one at a time.
 
     `wasm` is the module `ruby.wasm` of npm's `@ruby/3.4-wasm-wasi`; compiling it takes 10 to 40 seconds, and
     the result is kept in the folder `cache`. An advance may take `seconds` of real time.
@@ -90,6 +95,9 @@ class Ruby:
         )
         booted.run(f"Chance.samples = {_bytes(chance.second())}; GC.start")
         self._image = booted.difference_from(Instance(self._engine, self._module))
+        self._closed = threading.Event()
+        self._clock = threading.Thread(target=self._tick, name="clock", daemon=True)
+        self._clock.start()
 
     def start(self, run: int, text: str, event: Mapping[str, object], *, tempo: float, seed: int) -> None:
         """Make a run ready: nothing of the snippet has run yet.
@@ -105,10 +113,9 @@ class Ruby:
             "event": event,
             "tempo": tempo,
             "seed": seed,
-            "seconds": self._seconds,
         }
         instance.run(f"Run.begin(Wire.read({_packed(told)}, symbols: true))")
-        self._runs[run] = _Run(instance)
+        self._runs[run] = _Run(instance, text.count("\n") + 1)
 
     def advance(self, run: int, until: float) -> list[ScoreEvent]:
         """Work a run out up to `until` seconds of its virtual time, and give what is new, in order of time.
@@ -117,22 +124,36 @@ class Ruby:
         end it. Raises KeyError for a run that is over.
         """
         going = self._runs[run]
-        going.instance.rested()
         try:
-            with _interrupted_after(self._engine, self._seconds + GRACE):
-                answer = going.instance.ask(f"Run.advance({float(until)!r})")
-            events = _decoder.decode(answer)
+            # The first tick may come at once.
+            going.instance.limit(math.ceil(self._seconds / TICK) + 1)
+            events = _decoder.decode(going.instance.ask(f"Run.advance({float(until)!r})"))
             self._check(events)
         except _ENDED as error:
             # (What was worked out before is lost: it was not given yet.)
             kind, message = _refusal(error, self._seconds)
             at = going.reached
             ends = [EffectEnd(at, node, TAIL) for node in reversed(going.effects)]
-            events = [Failed(at, kind, message, 0), *ends, Ended(at)]
+            line = 0 if isinstance(error, RubyError | msgspec.MsgspecError) else self._line(going)
+            events = [Failed(at, kind, message, line), *ends, Ended(at)]
         going.went_on(until, events)
         if events and isinstance(events[-1], Ended):
             self.stop(run)
         return events
+
+    def _line(self, ended: _Run) -> int:
+        """At which of the snippet's lines a run was ended; 0 when its Ruby cannot say any more.
+
+        Ruby is asked anew, on the stack that it left. When it was ended while it tidied its memory, it breaks
+        on the first question and answers the second.
+        """
+        for _ in range(2):
+            ended.instance.limit(LAST_WORDS)
+            with suppress(ValueError, *_ENDED):
+                ended.instance.revive()
+                line = int(ended.instance.ask("Score.here.to_s"))
+                return line if 0 < line <= ended.lines else 0
+        return 0
 
     def _check(self, events: Iterable[ScoreEvent]) -> None:
         """Believe nothing that a snippet may have tampered with. Raises RubyError."""
@@ -157,6 +178,8 @@ class Ruby:
         """Forget all runs, and Ruby."""
         for run in list(self._runs):
             self.stop(run)
+        self._closed.set()
+        self._clock.join()
         self._module.close()
         self._engine.close()
 
@@ -164,6 +187,10 @@ class Ruby:
         """Forget a run, if there is one."""
         if over := self._runs.pop(run, None):
             over.instance.close()
+
+    def _tick(self) -> None:
+        while not self._closed.wait(TICK):
+            self._engine.increment_epoch()
 
 
 def installed_ruby() -> Ruby:
@@ -177,10 +204,11 @@ def installed_ruby() -> Ruby:
 
 
 class _Run:
-    """A run and its Ruby: how far it was worked out, and which of its effects are open."""
+    """A run and its Ruby: the lines of its text, how far it was worked out, which of its effects are open."""
 
-    def __init__(self, instance: Instance) -> None:
+    def __init__(self, instance: Instance, lines: int) -> None:
         self.instance = instance
+        self.lines = lines
         self.reached = 0.0
         self.effects: list[int] = []
 
@@ -200,19 +228,6 @@ _ENDED = (wasmtime.WasmtimeError, wasmtime.Trap, wasmtime.ExitTrap, msgspec.Msgs
 """What a snippet that breaks its Ruby may come to."""
 
 
-@contextmanager
-def _interrupted_after(engine: wasmtime.Engine, seconds: float) -> Iterator[None]:
-    timer = threading.Timer(seconds, engine.increment_epoch)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-        # It must not fire into the next call.
-        timer.join()
-
-
 def _refusal(error: Exception, seconds: float) -> tuple[str, str]:
     """Class and message of what ended a run from outside."""
     text = str(error)
@@ -222,7 +237,7 @@ def _refusal(error: Exception, seconds: float) -> tuple[str, str]:
         if error.trap_code == wasmtime.TrapCode.STACK_OVERFLOW:
             return "SystemStackError", "stack level too deep"
     if isinstance(error, wasmtime.ExitTrap):
-        return "SystemExit", "a snippet may not end the program"
+        return "NoMemoryError", "failed to allocate memory"
     return "Refused", text.splitlines()[-1].strip()[:200] if text else type(error).__name__
 
 

@@ -25,9 +25,12 @@ MEMORY = 256 * 1024 * 1024
 MAX_ANSWER = 16 * 1024 * 1024
 """Bytes that an instance may answer: ten times what the liveliest run has to tell."""
 
+_FOR_EVER = 2**40
+_SPARE = 32 * 1024 * 1024
 _PAGE = 4096
 _WASM_PAGE = 65536
 _ENOSYS = 52
+_ASYNCIFY = {1: "asyncify_stop_unwind", 2: "asyncify_stop_rewind"}
 
 
 class RubyError(Exception):
@@ -42,7 +45,7 @@ class Instance:
         self._numbers = itertools.count(1)
         self._store = wasmtime.Store(engine)
         self._store.set_limits(memory_size=MEMORY)
-        self.rested()
+        self.limit(_FOR_EVER)
         self._store.set_wasi(wasmtime.WasiConfig())
         linker = wasmtime.Linker(engine)
         linker.define_wasi()
@@ -62,10 +65,21 @@ class Instance:
         arguments = [b"ruby", b"--disable-gems", b"-EUTF-8", b"-e_=0"]
         told = b"".join(struct.pack("<II", self._put(word), len(word)) for word in arguments)
         self._call("ruby-init", self._put(told), len(arguments))
+        self._end_without_memory()
 
-    def rested(self) -> None:
-        """Forget that other runs were interrupted: the next interruption is meant for this one."""
-        self._store.set_epoch_deadline(1)
+    def limit(self, ticks: int) -> None:
+        """From now on it may work for so many ticks of the engine's epoch; then it is interrupted."""
+        self._store.set_epoch_deadline(ticks)
+
+    def revive(self) -> None:
+        """Let it answer though it was ended in the midst of its work: on the stack that it left.
+
+        It gets some memory beyond `MEMORY`, which may be used up. If it was saving or restoring its stack, as
+        it does when it tidies its memory or changes fibers, that is over.
+        """
+        self._store.set_limits(memory_size=MEMORY + _SPARE)
+        if over := _ASYNCIFY.get(self._call("asyncify_get_state")):
+            self._call(over)
 
     def run(self, code: str) -> None:
         """Evaluate Ruby of ours. Raises RubyError with what Ruby raised."""
@@ -106,6 +120,22 @@ class Instance:
     def size(self) -> int:
         """Bytes of memory."""
         return self._memory.data_len(self._store)
+
+    def _end_without_memory(self) -> None:
+        """Have Ruby exit where it stands when its memory is out, so that it can be asked where that was.
+
+        It raises a NoMemoryError that knows no place, kept before the SystemStackError in its table of
+        special exceptions (vm_core.h), and exits when that is not there (`rb_memerror` in gc.c).
+        """
+        told = self.ask(
+            "[NoMemoryError, SystemStackError].map { |kind| "
+            "Kernel.instance_method(:to_s).bind_call(ObjectSpace.each_object(kind).first)[/0x(\\h+)/, 1] "
+            "}.join(' ')"
+        )
+        pair = struct.pack("<II", *(int(address, 16) for address in told.split()))
+        memory = self._read(0, self.size)
+        if memory.count(pair) == 1:
+            self._memory.write(self._store, bytes(4), memory.index(pair))
 
     def _evaluate(self, code: str) -> int:
         data = code.encode()

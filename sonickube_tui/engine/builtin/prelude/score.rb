@@ -53,9 +53,12 @@ module Score
     def failed(error)
       message = error.message.to_s
       message = syntax(message) if PLACE.match?(message)
-      told = { error: error.class.to_s, message: message[0, MESSAGE], line: line(error) }
-      add(:Failed, Strand.current.time, **told)
+      line = line(error.message, *error.backtrace)
+      add(:Failed, Strand.current.time, error: error.class.to_s, message: message[0, MESSAGE], line:)
     end
+
+    # The snippet's line that runs, or ran last: the console asks on the stack of a run that it has ended.
+    def here = line(*caller, *Strand.current&.backtrace)
 
     private
 
@@ -65,9 +68,9 @@ module Score
       raise Refused, "more than #{PER_SECOND} sounds and changes in one second" if @count > PER_SECOND
     end
 
-    # Where in the snippet it happened: the innermost of its lines.
-    def line(error)
-      places = [error.message, *error.backtrace, Strand.current.origin&.source_location&.join(":")]
+    # Where in the snippet it happened: the innermost of its lines, else where the thread was begun; or 0.
+    def line(*places)
+      places << Strand.current&.origin&.source_location&.join(":")
       places.filter_map { |place| place.to_s[PLACE, 1] }.first.to_i
     end
 

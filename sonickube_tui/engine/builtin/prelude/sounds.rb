@@ -44,7 +44,7 @@ module Sounds
       note += 12 * locals[:octave] if locals[:octave]
       note += locals[:cents] / 100.0 if locals[:cents]
       # (A note is a float from here on, as in Sonic Pi.)
-      note && (note + 0.0 + args[:pitch].to_f)
+      note && Tuning.tune(note + 0.0 + args[:pitch].to_f)
     end
 
     def control(node, args)

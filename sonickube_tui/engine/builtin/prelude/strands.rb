@@ -16,6 +16,7 @@ class Strand
   DEFAULTS = { beat_seconds: 1.0, child_seeds: 0, scale_arguments: true }.freeze
 
   class << self
+    # The thread that runs, or ran last; and what it runs in.
     attr_accessor :current, :snippet
 
     # The block with other settings of the current thread.
@@ -63,11 +64,12 @@ class Strand
   def resume
     Strand.current = self
     @fiber.resume
-  ensure
-    Strand.current = nil
+    finish unless alive?
   end
 
   def alive? = @fiber.alive?
+
+  def backtrace = @fiber.backtrace
 
   def before?(other) = time == other.time ? (id <=> other.id).negative? : time < other.time
 
@@ -83,24 +85,23 @@ class Strand
   rescue Stop
     nil
   rescue Exception => e
-    Score.failed(e)
-    Scheduler.halt if e.is_a?(Refused)
-  ensure
+    @failure = e
+  end
+
+  # Outside of the fiber, which may have no stack left.
+  def finish
+    Score.failed(@failure) if @failure
+    Scheduler.halt if @failure.is_a?(Refused)
     scopes.reverse_each { |scope| scope.release(time) }
-    Score.add(:Done, time) if id == [0] && e.nil?
+    Score.add(:Done, time) if id == [0] && @failure.nil?
   end
 end
 
 module Scheduler
-  # Real time is looked at once in so many steps.
-  STEPS = 64
-
   class << self
-    # Forget every thread. The run may last `seconds` of real time for each advance.
-    def reset(seconds)
+    # Forget every thread.
+    def reset
       @strands = []
-      @seconds = seconds
-      @steps = 0
       @time = 0r
     end
 
@@ -114,7 +115,6 @@ module Scheduler
     # Run every thread up to a virtual time, in seconds.
     def advance(limit)
       @limit = limit
-      @deadline = now + @seconds
       while (strand = first) && strand.time <= limit
         strand.resume
         @time = [@time, strand.time].max
@@ -130,16 +130,7 @@ module Scheduler
 
     # Let others run whose time is earlier.
     def pause(strand)
-      check
       Fiber.yield unless strand.time <= @limit && first.equal?(strand)
-    end
-
-    # Real time is over: told at the line that is running, before the console ends it from outside.
-    def check
-      @steps += 1
-      return unless (@steps % STEPS).zero? && now > @deadline
-
-      raise Refused, "took longer than #{@seconds.to_s.delete_suffix(".0")} s to work out"
     end
 
     private
@@ -151,7 +142,5 @@ module Scheduler
       end
       earliest
     end
-
-    def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)
   end
 end
