@@ -70,6 +70,7 @@ async def test_a_full_disk_is_in_the_header_until_there_is_room(tmp_path: Path) 
             resource.setrlimit(resource.RLIMIT_FSIZE, (500, limits[1]))
             await show.press("r", "M", *"now", "enter")
             await until(lambda: "File too large" in show.screen().splitlines()[0])
+            await until(lambda: any("File too large" in text for text in show.notices()))
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         await until(lambda: any("writing again" in text for text in show.notices()))
