@@ -29,14 +29,15 @@ _HOOK = """
 $noted = File.open("{file}", "a")
 $noted.sync = true
 $names = {{}}
-NOTE = ->(locals, what, at, args) {{
+NOTE = ->(locals, what, at, args, due = Time.now - {ahead}) {{
   job = locals.get(:sonic_pi_spider_job_id)
   name = what == "/b_allocRead" ? "" : $names[job]
   if name
     began = locals.get(:sonic_pi_spider_start_time) || 0
     at ||= locals.get(:sonic_pi_spider_time) || 0
     plain = args.map {{ |arg| arg.is_a?(String) ? arg.dup.force_encoding("utf-8").scrub : arg }}
-    $noted.write(::JSON.generate([name, what, (at.to_r - began.to_r).to_f, plain]) + "\\n")
+    times = [at, due].map {{ |time| (time.to_r - began.to_r).to_f }}
+    $noted.write(::JSON.generate([name, what, times[0], plain, times[1]]) + "\\n")
   end
 }}
 SonicPi::Server.class_eval do
@@ -48,7 +49,7 @@ SonicPi::Server.class_eval do
   alias_method :plain_bundle, :osc_bundle
   define_method(:osc_bundle) do |ts, *args|
     at = args[0] == "/s_new" ? nil : ts - sched_ahead_time
-    NOTE.call(__system_thread_locals, args[0], at, args[1..])
+    NOTE.call(__system_thread_locals, args[0], at, args[1..], ts - sched_ahead_time)
     plain_bundle(ts, *args)
   end
 end
@@ -68,7 +69,7 @@ end
 set_sched_ahead_time! {ahead}
 load_samples [:bd_haus, :loop_amen, :loop_garzul, :elec_blip, :misc_crow, :elec_wood, :drum_tom_lo_hard]
 ["tabla_", "drum_cymbal"].each {{ |name| load_samples name }}
-$noted.write(::JSON.generate(["", "ready", 0, []]) + "\n")
+$noted.write(::JSON.generate(["", "ready", 0, [], 0]) + "\n")
 """
 
 RUN = """\
@@ -81,8 +82,8 @@ $names[__current_job_id] = "{name}"
 eval(code, binding, "snippet", 1)
 """
 
-Noted = tuple[str, float, list[Any]]
-"""What, when, and its arguments."""
+Noted = tuple[str, float, list[Any], float]
+"""What, when by the time of its thread, its arguments, and when the sound engine is to do it."""
 
 
 def noted(
@@ -121,12 +122,12 @@ def noted(
     notes = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
     # Samples are loaded once for all.
     answers: dict[str, list[Noted]] = {
-        name: [("sample", 0.0, args) for _, what, _, args in notes if what == "/b_allocRead"]
+        name: [("sample", 0.0, args, 0.0) for _, what, _, args, _ in notes if what == "/b_allocRead"]
         for name in programs
     }
-    for name, what, at, arguments in notes:
+    for name, what, at, arguments, due in notes:
         if name:
-            answers[name].append((what, at, arguments))
+            answers[name].append((what, at, arguments, due))
     return answers
 
 

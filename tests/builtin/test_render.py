@@ -14,7 +14,7 @@ from sonic_pi import Sound
 from sonickube_tui.engine.builtin import parts, synths
 from sonickube_tui.engine.builtin.instruments import instruments
 from sonickube_tui.engine.builtin.mix import BLOCK, RATE, Samples
-from sonickube_tui.engine.builtin.render import STRIPS
+from sonickube_tui.engine.builtin.render import STRIPS, Resources, Scribe
 from sonickube_tui.engine.builtin.score import Control, Effect, EffectEnd, Ended, Kill, Play, ScoreEvent
 from sonickube_tui.engine.builtin.stage import Stage
 
@@ -125,6 +125,14 @@ def test_an_effect_sounds_rings_on_and_is_freed(stage: Stage) -> None:
     end = stage.end(1)
     assert end == pytest.approx((0.2 + 2.0 + 0.1) * RATE, abs=BLOCK)
     assert not of(samples, 1).between((end + BLOCK) / RATE).samples.any()
+
+
+@pytest.mark.parametrize(("effect", "early"), [("tremolo", 0.0), ("slicer", 0.0), ("reverb", 0.005)])
+def test_an_effect_begins_when_it_does_in_sonic_pi(effect: str, early: float) -> None:
+    name = f"sonic-pi-fx_{effect}"
+    commands = Scribe(0, RATE, Resources()).write([Effect(0.5, 1, name, {}), beep(0.5, node=2, place=1)])
+    began, note = (next(one for one in commands if word in one.message) for word in (name.encode(), b"beep"))
+    assert note.frame - began.frame == pytest.approx(early * RATE, abs=1)
 
 
 def test_effects_sound_in_one_another(stage: Stage) -> None:

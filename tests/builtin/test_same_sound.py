@@ -21,8 +21,10 @@ pytestmark = [pytest.mark.real, pytest.mark.usefixtures("sound"), pytest.mark.ti
 EVENT = {"namespace": "shop", "pod": "cart-1", "count": 3, "restarts": 2, "health": 0.5}
 
 PROGRAMS = {
-    # A sine begins a control block later in SuperCollider 3.14 than in 3.13: hence not 1.
-    "a note": ("play 60", 0.99),
+    "a note": ("play 60", 0.999),
+    "envelopes in an envelope": ("synth :fm, note: 60", 0.999),
+    "a slow oscillator": ("synth :mod_saw, note: 60", 0.999),
+    "six channels": ("synth :hoover, note: 60", 0.999),
     # What sounds begins at a control block of 64 frames, so two notes must be whole blocks apart.
     "notes in time": (
         "use_synth :saw\nplay_chord [60, 64, 67], release: 0.5\nsleep 345 * 64 / 44100.0\nplay 72",

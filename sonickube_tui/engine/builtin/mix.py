@@ -16,6 +16,9 @@ RATE = 44_100
 BLOCK = 256
 """Frames that are mixed at once, 5.8 ms: how soon a fader is heard."""
 
+CONTROL_BLOCK = 64
+"""Frames that SuperCollider renders at once: what begins, begins with one."""
+
 RAMP = 4 * BLOCK
 """Frames in which a strip goes from silence to unity: 23 ms, quick to the finger and without a click."""
 

@@ -26,7 +26,10 @@ LEAD_IN = BLOCK
 """Frames that a run's mixers are there before it begins: their first block is silent."""
 
 EFFECT_EARLY = round(0.005 * RATE)
-"""Frames that an effect is there before what sounds in it, for the same reason: Sonic Pi's control delta."""
+"""Frames that an effect of `EARLY` is there before what sounds in it: Sonic Pi's control delta."""
+
+EARLY = frozenset(f"sonic-pi-fx_{name}" for name in ("eq", "gverb", "pitch_shift", "reverb", "tanh"))
+"""Those that do not begin with what sounds in them: `trigger_with_logical_clock?` in `synthinfo.rb`."""
 
 AFTERWARDS = 0.1
 """Seconds that a run's mixer goes on after its last sound: its limiter looks 20 ms ahead."""
@@ -196,7 +199,8 @@ class Scribe:
 
     def _effect(self, effect: Effect, frame: int) -> list[Command]:
         place = self._nodes.get(effect.place, self._root)
-        frame = max(frame - EFFECT_EARLY, self.start - LEAD_IN)
+        if effect.synth in EARLY:
+            frame = max(frame - EFFECT_EARLY, self.start - LEAD_IN)
         bus = self._resources.bus(frame)
         if bus is None:  # As in Sonic Pi, what is in it is heard without it.
             self._nodes[effect.node] = _Node(

@@ -18,7 +18,8 @@ import numpy as np
 from pythonosc.osc_message_builder import build_msg
 
 from sonickube_tui.engine.builtin import parts
-from sonickube_tui.engine.builtin.mix import BLOCK, RATE, Samples
+from sonickube_tui.engine.builtin.definitions import definitions
+from sonickube_tui.engine.builtin.mix import BLOCK, CONTROL_BLOCK, RATE, Samples
 from sonickube_tui.engine.builtin.render import BUSES, RAND_BUFFER, STRIPS, Command, Resources
 
 HANG = 20.0
@@ -26,11 +27,10 @@ HANG = 20.0
 
 CHANNELS = 2 * STRIPS
 
-_CONTROL_BLOCK = 64
-_TICKS = int(_CONTROL_BLOCK / (RATE / 2**32))
+_TICKS = int(CONTROL_BLOCK / (RATE / 2**32))
 """Its clock's ticks (2**-32 s) in a control block, rounded down as scsynth does, lest the two drift apart."""
 
-_SEED = bytes.fromhex(
+SEED = bytes.fromhex(
     "53436766000000020001047365656400000002"  # SCgf 2, one definition, "seed", two constants:
     "3f80000045933800"  # 1.0, 4711.0
     "000000000000000000000001"  # no arguments, one unit:
@@ -72,9 +72,9 @@ class World:
         os.close(commands)
         os.close(samples)
         self._boot = [
-            build_msg("/d_recv", [_SEED]).dgram,
+            build_msg("/d_recv", [SEED]).dgram,
             build_msg("/s_new", ["seed", 999, 0, 0]).dgram,
-            build_msg("/d_loadDir", [str(parts.synthdefs())]).dgram,
+            *(build_msg("/d_recv", [one]).dgram for one in definitions(parts.synthdefs())),
             build_msg("/b_allocRead", [RAND_BUFFER, str(parts.random_file())]).dgram,
         ]
 
@@ -105,9 +105,9 @@ class World:
 
     def _packet(self, frame: int, message: bytes) -> bytes:
         # Going back in time would end the engine.
-        blocks, rest = divmod(max(frame, self.frame) - self._origin, _CONTROL_BLOCK)
+        blocks, rest = divmod(max(frame, self.frame) - self._origin, CONTROL_BLOCK)
         # A tick late: what is due at a block's edge would be done in the block before.
-        ticks = blocks * _TICKS + rest * _TICKS // _CONTROL_BLOCK + 1
+        ticks = blocks * _TICKS + rest * _TICKS // CONTROL_BLOCK + 1
         bundle = b"#bundle\0" + struct.pack(">Qi", ticks, len(message)) + message
         return struct.pack(">i", len(bundle)) + bundle
 
