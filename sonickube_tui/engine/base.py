@@ -62,7 +62,9 @@ Report = Started | Done | Ended | Failed | Lost | Said
 
 
 class Packet(msgspec.Struct, frozen=True, gc=False):
-    """One datagram as it left: its OSC address, its size in bytes and the Ruby text in it."""
+    """One voice as it left: its OSC address, or a word for where it went without one; its size in bytes, and
+    the Ruby text in it.
+    """
 
     address: str
     size: int
