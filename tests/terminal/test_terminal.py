@@ -42,9 +42,9 @@ def test_the_demo_is_watched_mixed_edited_and_left(tmp_path: Path) -> None:
 def test_the_mix_is_there_at_the_next_start(tmp_path: Path) -> None:
     mix = tmp_path / "state" / "sonickube" / "mix" / "demo.json"
     mix.parent.mkdir(parents=True)
-    mix.write_text('[{"name": "shop", "muted": true, "gain_db": -6.0}]')
+    mix.write_text('[{"name": "shop", "muted": true, "gain_db": -6.0, "pan": 0.4}]')
     with Terminal(tmp_path, DEMO) as terminal:
-        terminal.wait_for(r"shop +━+╌* +-6\.0 +\[M\] S .*muted")
+        terminal.wait_for(r"shop +━+╌* +-6\.0 +R40 +\[M\] S .*muted")
         terminal.wait_for(r"shop .* created .* muted")
 
 
