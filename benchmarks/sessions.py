@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-import resource
 import sqlite3
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.listeners import resident
 from sonickube_tui.cluster.again import Again
 from sonickube_tui.event import Event, Item
 from sonickube_tui.session.format import EventLine, Header, Line, PodLine, encode
@@ -101,7 +101,7 @@ def measure(path: Path) -> dict[str, float]:
         "seek": sorted(seeks)[SEEKS // 2],
         "worst": max(seeks),
         "jump": max(jumps),
-        "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "memory": resident()[1],
     }
 
 
