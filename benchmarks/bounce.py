@@ -13,10 +13,9 @@ from itertools import takewhile
 from pathlib import Path
 
 import msgspec
-from rich.console import Console
-from rich.table import Table
 
 from benchmarks.sessions import again, incident
+from benchmarks.show import show
 from sonickube_tui.engine.builtin import parts
 from sonickube_tui.session.format import Header, decode
 from sonickube_tui.session.tools import write
@@ -76,10 +75,7 @@ def rows() -> Iterator[tuple[str, ...]]:
 
 def main() -> None:
     """Measure it and print it."""
-    table = Table("what", "measured", "beside", "ratio", "goal")
-    for row in rows():
-        table.add_row(*row)
-    Console(width=130).print(table)
+    show(rows())
 
 
 if __name__ == "__main__":

@@ -22,10 +22,9 @@ from typing import Any
 import aiohttp
 import msgspec
 import psutil
-from rich.console import Console
-from rich.table import Table
 
 from benchmarks.apiserver import NAMESPACES, make_pod
+from benchmarks.show import show
 from kube import KubeServer, missing
 from sonickube_tui.cluster.connect import connect
 from sonickube_tui.cluster.pod import decode_list
@@ -216,10 +215,7 @@ def rows() -> Iterator[tuple[str, ...]]:
 
 def main() -> None:
     """Compare them and print it."""
-    table = Table("what", "measured", "beside", "ratio", "goal")
-    for row in rows():
-        table.add_row(*row)
-    Console(width=130).print(table)
+    show(rows())
 
 
 if __name__ == "__main__":

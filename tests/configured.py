@@ -77,6 +77,21 @@ def kubeconfig(
     return str(file)
 
 
+def kubeconfig_of(file: Path, servers: dict[str, str], **users: Json) -> str:
+    """Write one with a context for each server, and the users that are not just a token; return its path."""
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": name, "cluster": {"server": server}} for name, server in servers.items()],
+        "contexts": [{"name": name, "context": {"cluster": name, "user": name}} for name in servers],
+        "users": [{"name": name, "user": users.get(name, {"token": "t"})} for name in servers],
+    }
+    draft = file.with_suffix(".new")
+    draft.write_text(json.dumps(config))
+    draft.replace(file)
+    return str(file)
+
+
 async def ask(file: str | None = None, context: str | None = None) -> None:
     """Connect, and ask once."""
     async with await connect(file, context) as api:

@@ -7,14 +7,20 @@ import shutil
 import ssl
 import subprocess
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
+from around import Around
+from around import Real as RealAround
+from around import Simulated as SimulatedAround
 from desk import Client
 from kube import KubeServer, missing
 from listening import Wire
-from place import Place, Real, Simulated
+from place import Place
+from place import Real as RealPlace
+from place import Simulated as SimulatedPlace
 from sonickube_tui.cluster import aside, reflector, source, survey
 from sonickube_tui.cluster.simulated import SimulatedCluster, World
 from sonickube_tui.cluster.watching import Backoff
@@ -100,19 +106,42 @@ def streams_lists(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
 
 
-@pytest.fixture(params=["simulated", "simulated 1.20", pytest.param("real", marks=pytest.mark.real)])
-async def place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Place]:
-    """A cluster: simulated, simulated as of 1.20, and real."""
-    if request.param == "real":
-        kube = request.getfixturevalue("kube")
-        kube.use()
-        async with Wire(kube.port) as wire:
-            yield Real(wire, kube, tmp_path)
-        return
-    # Bookmarks come every 20 ms. Like the real server's 1.20, the second does not send lists as streams.
-    streams_lists = request.param == "simulated"
+@asynccontextmanager
+async def wired_real(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Wire, KubeServer]]:
+    """The real server, as it is by itself, on a wire."""
+    kube: KubeServer = request.getfixturevalue("kube")
+    kube.use()
+    async with Wire(kube.port) as wire:
+        yield wire, kube
+
+
+@asynccontextmanager
+async def wired_simulated(*, streams_lists: bool = True) -> AsyncIterator[tuple[Wire, World]]:
+    """An empty simulated cluster on a wire; bookmarks come every 20 ms."""
     async with (
         SimulatedCluster.from_world(World(), speed=500, streams_lists=streams_lists) as cluster,
         Wire(int(cluster.url.rpartition(":")[2])) as wire,
     ):
-        yield Simulated(wire, cluster.world)
+        yield wire, cluster.world
+
+
+@pytest.fixture(params=["simulated", "simulated 1.20", pytest.param("real", marks=pytest.mark.real)])
+async def place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Place]:
+    """A cluster to follow: simulated, simulated as of 1.20, which does not stream lists, and real."""
+    if request.param == "real":
+        async with wired_real(request) as (wire, kube):
+            yield RealPlace(wire, kube, tmp_path)
+    else:
+        async with wired_simulated(streams_lists=request.param == "simulated") as (wire, world):
+            yield SimulatedPlace(wire, world)
+
+
+@pytest.fixture(params=["simulated", pytest.param("real", marks=pytest.mark.real)])
+async def around(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Around]:
+    """A cluster with nodes and Events: simulated, and real."""
+    if request.param == "real":
+        async with wired_real(request) as (wire, kube):
+            yield RealAround(wire, kube, tmp_path)
+    else:
+        async with wired_simulated() as (wire, world):
+            yield SimulatedAround(wire, world)

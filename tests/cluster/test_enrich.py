@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import msgspec
@@ -11,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from around import Around, Real, Simulated
+from around import Around, Real
 from kube import KubeServer, running
 from listening import Observer, Wire
 from players import event
 from sonickube_tui.cluster import aside, enrich
 from sonickube_tui.cluster.connect import Api, plain
 from sonickube_tui.cluster.enrich import FRESH, REMEMBERED, ClusterEvent, Hearsay, decode_cluster_event
-from sonickube_tui.cluster.simulated import SimulatedCluster, World
+from sonickube_tui.cluster.simulated import SimulatedCluster
 from sonickube_tui.cluster.source import follow
 from sonickube_tui.event import Event, Kind, Link
 
@@ -166,21 +165,6 @@ def heard(monkeypatch: pytest.MonkeyPatch, hasty: None) -> list[str]:
 
     monkeypatch.setattr(enrich.Hearsay, "hear", noted)
     return messages
-
-
-@pytest.fixture(params=["simulated", pytest.param("real", marks=pytest.mark.real)])
-async def around(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Around]:
-    if request.param == "real":
-        kube = request.getfixturevalue("kube")
-        kube.use()
-        async with Wire(kube.port) as wire:
-            yield Real(wire, kube, tmp_path)
-        return
-    async with (
-        SimulatedCluster.from_world(World(), speed=500) as cluster,
-        Wire(int(cluster.url.rpartition(":")[2])) as wire,
-    ):
-        yield Simulated(wire, cluster.world)
 
 
 def events_of(around: Around) -> str:

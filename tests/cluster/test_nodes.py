@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from around import FINE, Around, Real, Simulated, conditions
+from around import FINE, Around, Real, conditions
 from kube import Json, KubeServer, running
 from listening import Observer, Wire
 from sonickube_tui.cluster import aside
 from sonickube_tui.cluster.connect import Api, plain
 from sonickube_tui.cluster.nodes import CHANNEL, Node, changes, decode_node
-from sonickube_tui.cluster.simulated import SimulatedCluster, World
+from sonickube_tui.cluster.simulated import SimulatedCluster
 from sonickube_tui.cluster.source import follow
 from sonickube_tui.event import Event, Kind
 
@@ -95,21 +94,6 @@ def test_what_is_told_of_a_life_alternates(life: list[dict[str, str]]) -> None:
 def hasty(monkeypatch: pytest.MonkeyPatch, hasty: None) -> None:
     """Pauses of a tenth of a second, after a refusal too."""
     monkeypatch.setattr(aside, "ASK_AGAIN", 0.1)
-
-
-@pytest.fixture(params=["simulated", pytest.param("real", marks=pytest.mark.real)])
-async def around(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Around]:
-    if request.param == "real":
-        kube = request.getfixturevalue("kube")
-        kube.use()
-        async with Wire(kube.port) as wire:
-            yield Real(wire, kube, tmp_path)
-        return
-    async with (
-        SimulatedCluster.from_world(World(), speed=500) as cluster,
-        Wire(int(cluster.url.rpartition(":")[2])) as wire,
-    ):
-        yield Simulated(wire, cluster.world)
 
 
 class Nodes(Observer):

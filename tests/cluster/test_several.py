@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from configured import kubeconfig_of
 from gate import serving, status
 from kube import KubeServer, manifest
 from listening import Observer, Wire
@@ -32,21 +33,6 @@ NOWHERE = "http://127.0.0.1:1"
 def soon(monkeypatch: pytest.MonkeyPatch, hasty: None) -> None:
     """Who refused is tried again ten times a second."""
     monkeypatch.setattr(several, "PAUSE", 0.1)
-
-
-def kubeconfig(file: Path, servers: dict[str, str], **users: Json) -> str:
-    """Write one with a context for each server, and the users that are not just a token; its path."""
-    config = {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "clusters": [{"name": name, "cluster": {"server": server}} for name, server in servers.items()],
-        "contexts": [{"name": name, "context": {"cluster": name, "user": name}} for name in servers],
-        "users": [{"name": name, "user": users.get(name, {"token": "t"})} for name in servers],
-    }
-    draft = file.with_suffix(".new")
-    draft.write_text(json.dumps(config))
-    draft.replace(file)
-    return str(file)
 
 
 def following(file: str, *contexts: str, **settings: Any) -> Observer:
@@ -129,7 +115,7 @@ def port(url: str) -> int:
 
 async def test_channels_are_cluster_and_namespace_and_connections_are_per_cluster(tmp_path: Path) -> None:
     async with simulated() as (eu, eu_url), simulated() as (us, us_url):
-        file = kubeconfig(tmp_path / "config", {"eu": eu_url, "us": us_url, "other": NOWHERE})
+        file = kubeconfig_of(tmp_path / "config", {"eu": eu_url, "us": us_url, "other": NOWHERE})
         async with following(file, "eu", "us") as observer:
             await until(observer, "eu", "us")
             create(eu, "cart")
@@ -152,7 +138,7 @@ async def test_one_that_is_cut_off_and_comes_back_disturbs_no_other(tmp_path: Pa
         simulated() as (cut, cut_url),
         Wire(port(cut_url)) as wire,
     ):
-        file = kubeconfig(tmp_path / "config", {"well": well_url, "cut": f"http://127.0.0.1:{wire.port}"})
+        file = kubeconfig_of(tmp_path / "config", {"well": well_url, "cut": f"http://127.0.0.1:{wire.port}"})
         async with following(file, "well", "cut") as observer:
             await until(observer, "well", "cut")
             async with Beat(well) as beat:
@@ -174,7 +160,7 @@ async def test_one_that_is_cut_off_and_comes_back_disturbs_no_other(tmp_path: Pa
 
 async def test_one_that_forbids_is_told_once_and_followed_when_it_allows(tmp_path: Path) -> None:
     async with simulated() as (well, well_url), simulated() as (shut, shut_url), forbidding() as forbidden:
-        file = kubeconfig(tmp_path / "config", {"well": well_url, "shut": forbidden})
+        file = kubeconfig_of(tmp_path / "config", {"well": well_url, "shut": forbidden})
         async with following(file, "well", "shut") as observer:
             await until(observer, "well")
             async with Beat(well) as beat:
@@ -187,7 +173,7 @@ async def test_one_that_forbids_is_told_once_and_followed_when_it_allows(tmp_pat
                 await observer.until(
                     lambda: sum(one.link is Link.REFUSED for one in observer.links) >= len(tries) + 2
                 )
-                kubeconfig(tmp_path / "config", {"well": well_url, "shut": shut_url})
+                kubeconfig_of(tmp_path / "config", {"well": well_url, "shut": shut_url})
                 await until(observer, "shut")
                 create(shut, "cart")
                 await observer.until_told_of("cart")
@@ -205,7 +191,7 @@ async def test_one_that_never_answers_keeps_nobody_waiting(tmp_path: Path) -> No
     silent = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0)
     async with simulated() as (well, well_url):
         url = f"http://127.0.0.1:{silent.sockets[0].getsockname()[1]}"
-        file = kubeconfig(tmp_path / "config", {"silent": url, "well": well_url})
+        file = kubeconfig_of(tmp_path / "config", {"silent": url, "well": well_url})
         async with following(file, "silent", "well") as observer:
             await until(observer, "well")
             async with Beat(well) as beat:
@@ -236,7 +222,7 @@ async def test_one_whose_plug_in_fails_is_followed_when_it_works(tmp_path: Path)
     login = tmp_path / "login"
     script = f"test -f {login} || {{ echo log in first >&2; exit 1; }}; echo '{CREDENTIAL}'"
     async with simulated() as (well, well_url), simulated() as (asking, asking_url):
-        file = kubeconfig(
+        file = kubeconfig_of(
             tmp_path / "config", {"asking": asking_url, "well": well_url}, asking=plugin(script)
         )
         async with following(file, "asking", "well") as observer:
@@ -263,7 +249,7 @@ async def test_plug_ins_run_at_the_same_time(tmp_path: Path) -> None:
         "us": plugin(f"{wait.format(mine=two, other=one)} && echo '{CREDENTIAL}'"),
     }
     async with simulated() as (_, eu), simulated() as (_, us):
-        file = kubeconfig(tmp_path / "config", {"eu": eu, "us": us}, **users)
+        file = kubeconfig_of(tmp_path / "config", {"eu": eu, "us": us}, **users)
         async with following(file, "eu", "us") as observer:
             await until(observer, "eu", "us")
             assert Link.REFUSED not in {one.link for one in observer.links}
@@ -271,7 +257,7 @@ async def test_plug_ins_run_at_the_same_time(tmp_path: Path) -> None:
 
 async def test_when_all_refuse_at_the_start_it_ends_and_names_each(tmp_path: Path) -> None:
     async with forbidding() as forbidden:
-        file = kubeconfig(
+        file = kubeconfig_of(
             tmp_path / "config",
             {"eu": forbidden, "us": NOWHERE},
             us=plugin("echo log in first >&2; exit 1"),
@@ -290,7 +276,9 @@ async def test_one_that_cannot_be_reached_may_come_so_the_others_refusal_ends_no
 ) -> None:
     async with simulated() as (late, late_url), forbidding() as forbidden, Wire(port(late_url)) as wire:
         wire.down = True
-        file = kubeconfig(tmp_path / "config", {"late": f"http://127.0.0.1:{wire.port}", "shut": forbidden})
+        file = kubeconfig_of(
+            tmp_path / "config", {"late": f"http://127.0.0.1:{wire.port}", "shut": forbidden}
+        )
         async with following(file, "late", "shut") as observer:
             await until(observer, "late", link_is=Link.RECONNECTING)
             await until(observer, "shut", link_is=Link.REFUSED)
@@ -312,7 +300,7 @@ async def test_what_is_wrong_with_the_flags_is_told_before_anybody_is_asked(
 ) -> None:
     asked = tmp_path / "asked"
     user = plugin(f"touch {asked}; exit 1")
-    file = kubeconfig(tmp_path / "config", {"well": NOWHERE, "bad": NOWHERE}, well=user, bad=user)
+    file = kubeconfig_of(tmp_path / "config", {"well": NOWHERE, "bad": NOWHERE}, well=user, bad=user)
     async with following(file, *contexts, **settings) as observer:
         with pytest.raises(UserError, match=says):
             await observer.until(lambda: False)
@@ -328,7 +316,7 @@ async def test_a_real_cluster_and_a_simulated_one_are_followed_together(
     async with simulated() as (world, url), Wire(kube.port) as wire:
         files = [
             str(kube.kubeconfig(tmp_path / "real", port=wire.port)),
-            kubeconfig(tmp_path / "simulated", {"sim": url}),
+            kubeconfig_of(tmp_path / "simulated", {"sim": url}),
         ]
         monkeypatch.setenv("KUBECONFIG", ":".join(files))
         settings = Settings(contexts=("kube", "sim"), namespaces=("together", "shop"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from functools import partial
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from aiohttp import web
 
 from command import sonickube
+from configured import kubeconfig_of
 from gate import serving, status
 from patient import checks, doctor, examined, kubeconfig
 from peer import peer
@@ -66,15 +66,9 @@ async def test_a_context_that_is_not_there_is_a_failure_with_those_that_are(tmp_
 
 def in_several(file: Path, servers: dict[str, str], **users: Any) -> Settings:
     """Settings that name the contexts of a kubeconfig which has one for each server."""
-    config = {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "clusters": [{"name": name, "cluster": {"server": server}} for name, server in servers.items()],
-        "contexts": [{"name": name, "context": {"cluster": name, "user": name}} for name in servers],
-        "users": [{"name": name, "user": users.get(name, {"token": "t"})} for name in servers],
-    }
-    file.write_text(json.dumps(config))
-    return Settings(kubeconfig=str(file), contexts=tuple(servers), engine="silent")
+    return Settings(
+        kubeconfig=kubeconfig_of(file, servers, **users), contexts=tuple(servers), engine="silent"
+    )
 
 
 async def test_each_of_several_contexts_is_looked_at(tmp_path: Path) -> None:
