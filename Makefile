@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 help:
 	@echo "make demo     the console on a simulated cluster"
 	@echo "make test     every test, on real parts where this machine has or may install them"
-	@echo "make check    lint, types, room rules and quick tests, within a minute"
+	@echo "make check    lint, types, room rules and quick tests, in about a minute"
 	@echo "make soak     what takes longer: a minute of storm, ten of an incident, ten of churn"
 	@echo "make bench    the benchmarks, as a table"
 	@echo "make picture  the README's picture, from the real console"
