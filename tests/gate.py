@@ -33,7 +33,7 @@ class Gate:
     def __init__(self, cluster: SimulatedCluster, allowed: set[str] | None = None) -> None:
         self.allowed = allowed
         self.failures: list[tuple[int, str]] = []
-        """Codes and reasons of the next answers, before all is well."""
+        """Codes and reasons of the next answers about pods and namespaces, before all is well."""
         self.instead: Callable[[web.Request], web.Response | None] = lambda request: None
         """What some requests are answered with."""
         self.held = ""
@@ -79,7 +79,7 @@ class Gate:
             return instead
         if request.path.rpartition("/")[2] in self.ill:
             return status(500, "InternalError", "it is ill")
-        if self.failures:
+        if self.failures and request.path.endswith(("/pods", "/namespaces")):
             code, reason = self.failures.pop(0)
             return status(code, reason, f"the server says {reason}")
         if self.allowed is not None and request.path not in self.allowed:
