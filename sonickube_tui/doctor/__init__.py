@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -32,11 +33,12 @@ def run(
 ) -> bool:
     """Make all checks and print them; whether the main job would work.
 
-    Raises as `examine` does.
+    Raises as `examine` does, and KeyboardInterrupt on SIGTERM, too.
     """
-    # As Ctrl+C does: a Sonic Pi that was started for the test must not stay behind.
-    signal.signal(signal.SIGTERM, lambda number, frame: signal.raise_signal(signal.SIGINT))
-    checks = asyncio.run(examine(settings, make_engine))
+    try:
+        checks = asyncio.run(_until_terminated(examine(settings, make_engine)))
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
     library = Library(snippet_folders)
     checks += [check_theme(settings.theme, theme_folders, library), *check_snippets(library), *terminal()]
     checks = [Check(one.name, one.state, printable(one.says), printable(one.advice)) for one in checks]
@@ -47,6 +49,15 @@ def run(
         end = f"would not work: {', '.join(failed)}." if failed else "would work."
         Console().print(table(checks), Text(f"\nThe main job {end}"), sep="\n")
     return not failed
+
+
+async def _until_terminated(examined: Coroutine[None, None, list[Check]]) -> list[Check]:
+    """The same, which SIGTERM cancels: a Sonic Pi that was started for the test must not stay behind."""
+    task = asyncio.current_task()
+    assert task
+    with suppress(NotImplementedError):  # Windows has no signal handlers on its loop.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await examined
 
 
 async def examine(settings: Settings, make_engine: Callable[[], Engine]) -> list[Check]:

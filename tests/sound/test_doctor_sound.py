@@ -52,8 +52,10 @@ async def test_one_that_is_only_installed_is_started_for_the_test_and_ended(
 
 
 def test_a_signal_in_the_middle_leaves_nothing_behind(sonic_pi: SonicPiServer, tmp_path: Path) -> None:
+    # A shell has what a script leaves in the background ignore Ctrl+C.
+    background = ["sh", "-c", "trap '' INT; exec \"$@\"", "sh", *command(*BOOT)]
     process = subprocess.Popen(
-        command(*BOOT), env=environment(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        background, env=environment(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     family: list[psutil.Process] = []
     end = time.monotonic() + 30
