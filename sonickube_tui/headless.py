@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import BinaryIO
 
@@ -19,6 +17,7 @@ from sonickube_tui.engine.base import Said
 from sonickube_tui.entry import Entry, Fate, Heard, Listener, Notice
 from sonickube_tui.event import Connection, Item, Kind, Link
 from sonickube_tui.music.snippets import Change
+from sonickube_tui.signals import on_signals
 
 LISTING_EVERY = 2.0
 """Seconds between two lines on a list that comes in; its pages come faster than anybody reads."""
@@ -140,10 +139,7 @@ async def run(
     """
     stop = asyncio.Event()
     printer = conductor.listener = _Printer(conductor, None if quiet else sys.stdout.buffer, stop)
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        with suppress(NotImplementedError):  # Windows has no signal handlers on its loop.
-            loop.add_signal_handler(number, stop.set)
+    on_signals(stop.set, "SIGINT", "SIGTERM")
     began = time.monotonic()
     playing = asyncio.create_task(conductor.run(source))
     stopped = asyncio.create_task(stop.wait())

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
 from pathlib import Path
 
 from sonickube_tui.bounce.file import FORMATS, RING_OUT, Bounced, Excerpt
@@ -16,6 +14,7 @@ from sonickube_tui.entry import Entry, Fate, Heard, Listener
 from sonickube_tui.errors import UserError
 from sonickube_tui.event import Event, Item
 from sonickube_tui.replay import Replay
+from sonickube_tui.signals import on_signals
 
 GLANCE = 0.1
 """Seconds between two looks at how far it is, and at whether it is still recorded."""
@@ -100,10 +99,7 @@ class _Take:
         self._stop = asyncio.Event()
 
     async def run(self) -> None:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            with suppress(NotImplementedError):  # Windows has no signal handlers on its loop.
-                loop.add_signal_handler(number, self._stop.set)
+        on_signals(self._stop.set, "SIGINT", "SIGTERM")
         await self._replay.conductor.run(self._items())
 
     async def _items(self) -> AsyncIterator[Item]:

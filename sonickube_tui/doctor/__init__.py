@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import Callable, Coroutine, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -21,6 +19,7 @@ from sonickube_tui.engine.address import parse_address
 from sonickube_tui.engine.base import Engine
 from sonickube_tui.music.snippets import Library
 from sonickube_tui.settings import Settings
+from sonickube_tui.signals import on_signals
 
 
 def run(
@@ -55,8 +54,7 @@ async def _until_terminated(examined: Coroutine[None, None, list[Check]]) -> lis
     """The same, which SIGTERM cancels: a Sonic Pi that was started for the test must not stay behind."""
     task = asyncio.current_task()
     assert task
-    with suppress(NotImplementedError):  # Windows has no signal handlers on its loop.
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    on_signals(task.cancel, "SIGTERM")
     return await examined
 
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import signal
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -27,6 +24,7 @@ from sonickube_tui.music.snippets import Change
 from sonickube_tui.music.theme import Palette
 from sonickube_tui.recording import Deck
 from sonickube_tui.replay import Replay
+from sonickube_tui.signals import on_signals
 from sonickube_tui.ui.actions import Pane, bindings
 from sonickube_tui.ui.bars import HeaderBar, SenderBar
 from sonickube_tui.ui.cells import Shared, plain
@@ -151,9 +149,7 @@ class Console(App[None], Listener):
         self.set_interval(1.0, self._tick)
         if self._seconds is not None:
             self.set_timer(self._seconds, self.exit)
-        for name in ("SIGTERM", "SIGHUP"):
-            with suppress(AttributeError, NotImplementedError):  # Windows has neither.
-                asyncio.get_running_loop().add_signal_handler(getattr(signal, name), self.exit)
+        on_signals(self.exit, "SIGTERM", "SIGHUP")
         self.call_after_refresh(self.run_worker, self._play())
 
     async def _play(self) -> None:

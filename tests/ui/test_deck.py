@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import resource
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -46,14 +47,14 @@ async def test_r_records_m_marks_and_the_header_says_so(tmp_path: Path) -> None:
         await show.press("M")
         assert "nothing is recorded: r begins a recording" in show.notices()
         await show.press("r")
-        await until(lambda: "● REC 0:0" in show.screen())
+        await until(lambda: "● REC 0:00:0" in show.screen())
         [path] = (tmp_path / "sessions").iterdir()
         assert f"recording to {path}" in show.notices()
         await show.press("M", *"deploy 4.2", "enter")
         await show.press("M", *"thought better", "escape")
         await show.press("tab", "m", "d")
         await show.press("r")
-        await until(lambda: any(text.startswith("recorded 0:0") for text in show.notices()))
+        await until(lambda: any(re.match(r"recorded 0:00:\d\d", text) for text in show.notices()))
         await until(lambda: "REC" not in show.screen().splitlines()[0])
     with open_session([path], follow=False) as session:
         assert session.wait(20)
