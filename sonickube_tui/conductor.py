@@ -38,15 +38,19 @@ VOICES = 32
 RING_OUT = 10.0
 """Seconds that the last voices have when a source ends."""
 
+UNPROVEN = 1000
+"""How many voices without a sign of life still follow mixer and stop, should they sound after all."""
+
 LOG_LINES = 500
 """Lines of the engine's log that are kept."""
 
 
 class _Sounding(msgspec.Struct):
-    """A voice that the engine has and that may still sound."""
+    """A voice that the engine has and that may still sound; `sign` is when that was known last."""
 
     entry: Entry
     voice: Voice
+    sign: float
     job: int | None = None
     stopped: bool = False
 
@@ -110,8 +114,14 @@ class Conductor:
 
     @property
     def sounding(self) -> int:
-        """How many voices may sound now."""
-        return sum(not sounding.stopped for sounding in self._sounding.values())
+        """How many voices sound now, as far as the engine's reports tell."""
+        return sum(map(self._sounds, self._sounding.values()))
+
+    def _sounds(self, sounding: _Sounding) -> bool:
+        return not sounding.stopped and self._proven(sounding)
+
+    def _proven(self, sounding: _Sounding) -> bool:
+        return time.monotonic() - sounding.sign < self.theme.tail
 
     def cluster_health(self) -> float:
         """The cluster's health now, 0 to 1."""
@@ -276,7 +286,7 @@ class Conductor:
         weaker = [
             sounding
             for sounding in self._sounding.values()
-            if not sounding.stopped and sounding.entry.event.severity.rank <= severity.rank
+            if self._sounds(sounding) and sounding.entry.event.severity.rank <= severity.rank
         ]
         if not weaker:
             return False
@@ -305,8 +315,16 @@ class Conductor:
         )
         self.engine.play(voice, text)
         self._sent = voice.id
-        self._sounding[voice.id] = _Sounding(entry, voice)
+        self._sounding[voice.id] = _Sounding(entry, voice, time.monotonic())
+        if len(self._sounding) > UNPROVEN:
+            self._forget()
         return voice.id
+
+    def _forget(self) -> None:
+        """Let go of the oldest voices of which no end was heard."""
+        unproven = [voice for voice, sounding in self._sounding.items() if not self._proven(sounding)]
+        for voice in unproven[: len(self._sounding) - UNPROVEN]:
+            del self._sounding[voice]
 
     def _give_up(self, batches: Iterable[Batch], why: str) -> None:
         for batch in batches:
@@ -320,6 +338,7 @@ class Conductor:
         sounding = self._sounding.get(report.voice)
         if sounding is None:
             return
+        sounding.sign = time.monotonic()
         match report:
             case Started(job=job, after=after):
                 sounding.job = job

@@ -12,16 +12,17 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 
 from sonickube_tui.engine.address import Address
 from sonickube_tui.engine.base import Report, Status
-from sonickube_tui.engine.osc import MAX_DATAGRAM
+from sonickube_tui.engine.osc import MAX_BRIDGED, MAX_DATAGRAM
 from sonickube_tui.engine.sonic_pi import SonicPi
 
 
 class Peer(asyncio.DatagramProtocol):
     """Receives as Sonic Pi does: from 4.x on the token as an OSC int, before it (`token` None) any name, the
-    pasted lines of the `bridge` nothing but code; at most 16,384 bytes; silence on anything else.
+    pasted lines of the `bridge` nothing but code; at most 16,384 bytes, or 8,192; silence on anything else.
 
     It runs no Ruby: it reads from the text where reports go and sends them; of a voice what it `tells`, each
-    with what follows the voice's number. Without `answers` it receives and keeps still.
+    with what follows the voice's number; asked for runs, those of its `running`. Without `answers` it
+    receives and keeps still.
     """
 
     def __init__(
@@ -29,6 +30,7 @@ class Peer(asyncio.DatagramProtocol):
     ) -> None:
         self.token, self.bridge, self.answers, self.version = token, bridge, answers, version
         self.codes: list[str] = []
+        self.running: set[int] = set()
         self.tells: dict[str, list[Any]] = {"started": [40], "done": []}
 
     def connection_made(self, transport: asyncio.DatagramTransport) -> None:  # type: ignore[override]
@@ -37,7 +39,7 @@ class Peer(asyncio.DatagramProtocol):
     def datagram_received(self, data: bytes, addr: object) -> None:
         name = b",ss\x00" if self.token is None else b",is\x00"
         head = b"/sonickube/run\x00\x00,s\x00\x00" if self.bridge else b"/run-code\x00\x00\x00" + name
-        if len(data) > MAX_DATAGRAM or not data.startswith(head):
+        if len(data) > (MAX_BRIDGED if self.bridge else MAX_DATAGRAM) or not data.startswith(head):
             return
         *first, code = OscMessage(data).params
         if self.token is None or first == [self.token]:
@@ -53,6 +55,11 @@ class Peer(asyncio.DatagramProtocol):
         prefix = prefix or told
         if f"{told}hello" in code:
             self.send(where, f"{prefix}hello", self.version)
+        elif asked := re.search(r"sk_running = \[([\d,]+)\]", code):
+            question = re.search(r'running", (\d+)', code)
+            assert question
+            running = [int(job) for job in asked[1].split(",") if int(job) in self.running]
+            self.send(where, f"{prefix}running", int(question[1]), *running)
         elif number := re.search(r"use_random_seed (\d+)", code):
             for what, args in self.tells.items():
                 self.send(where, f"{prefix}{what}", int(number[1]), *args)

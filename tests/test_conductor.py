@@ -10,9 +10,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from players import Notebook, PaperEngine, conductor, event, score, until
+from players import Notebook, PaperEngine, classic, conductor, event, score, until
 from sonickube_tui.conductor import Conductor
-from sonickube_tui.engine.base import Ended, Failed, Lost, PacketTooLarge, Started, Status
+from sonickube_tui.engine.base import Alive, Ended, Failed, Lost, PacketTooLarge, Started, Status
 from sonickube_tui.entry import Fate, Heard
 from sonickube_tui.errors import UserError
 from sonickube_tui.event import Connection, Event, Item, Kind, Link, Severity
@@ -239,6 +239,57 @@ async def test_when_too_many_sound_the_oldest_of_the_least_severe_gives_way() ->
     assert (second.fate, second.heard) == (Fate.SENT, Heard.DONE)
     assert (fourth.fate, fourth.problem) == (Fate.DROPPED, "more urgent voices sound")
     assert desk.sounding == 0
+
+
+@pytest.mark.parametrize(("tail", "stolen"), [(0.05, 0), (60.0, 7)])
+async def test_a_voice_of_whose_end_nothing_is_heard_makes_room_after_the_themes_tail(
+    tail: float, stolen: int
+) -> None:
+    engine = PaperEngine()
+    theme = msgspec.structs.replace(classic(), tail=tail)
+    desk = conductor(engine, Notebook(), merger=Merger(1000, 0.0), voices=4, theme=theme)
+    async with playing(desk, event(Kind.CRASH_LOOP)):
+        for number in range(1, 11):
+            await until(lambda: desk.heard[Heard.DONE] == number)  # noqa: B023
+            await asyncio.sleep(0.1)
+            desk.take(event(Kind.CRASH_LOOP, pod=f"cart-{number}"))
+        await until(lambda: desk.heard[Heard.DONE] == 11)
+        await asyncio.sleep(0.1)
+        assert desk.fates == {Fate.SENT: 11}
+        assert len(engine.stopped) == stolen
+        assert desk.sounding == (4 if stolen else 0)
+
+
+async def test_a_voice_that_gives_signs_of_life_counts_as_sounding() -> None:
+    engine = PaperEngine()
+    desk = conductor(engine, Notebook(), theme=msgspec.structs.replace(classic(), tail=1.0))
+    async with playing(desk, event()):
+        await until(lambda: desk.heard[Heard.DONE])
+        for _ in range(30):
+            await asyncio.sleep(0.05)
+            engine.report(Alive(1))
+        assert desk.sounding == 1
+        await until(lambda: desk.sounding == 0)
+
+
+async def test_voices_of_unknown_end_are_muted_and_stopped_still_but_not_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sonickube_tui.conductor.UNPROVEN", 5)
+    engine = PaperEngine()
+    theme = msgspec.structs.replace(classic(), tail=0.01)
+    desk = conductor(engine, Notebook(), merger=Merger(1000, 0.0), theme=theme)
+    async with playing(desk, event()):
+        for number in range(1, 9):
+            await until(lambda: desk.heard[Heard.DONE] == number)  # noqa: B023
+            await asyncio.sleep(0.02)
+            desk.take(event(Kind.READY, pod=f"cart-{number}"))
+        await until(lambda: desk.heard[Heard.DONE] == 9)
+        desk.mixer.toggle_mute("shop")
+        desk.remix()
+        assert engine.levels == {100 + voice: Level(0.0) for voice in range(5, 10)}
+        desk.stop_sound()
+        assert engine.stopped == list(range(105, 110))
 
 
 async def test_stopping_one_namespace_stops_what_sounds_and_waits_there() -> None:

@@ -20,6 +20,12 @@ class Started(msgspec.Struct, frozen=True, gc=False):
     after: float
 
 
+class Alive(msgspec.Struct, frozen=True, gc=False):
+    """The engine knows that the voice still runs or rings."""
+
+    voice: int
+
+
 class Done(msgspec.Struct, frozen=True, gc=False):
     """The snippet ran to its end; what it set off may still ring."""
 
@@ -58,7 +64,7 @@ class Said(msgspec.Struct, frozen=True, gc=False):
     voice: int | None = None
 
 
-Report = Started | Done | Ended | Failed | Lost | Said
+Report = Started | Alive | Done | Ended | Failed | Lost | Said
 
 
 class Packet(msgspec.Struct, frozen=True, gc=False):
@@ -107,10 +113,10 @@ class Engine(Protocol):
         """Send a voice. Raises PacketTooLarge, and OSError when the network refuses it."""
 
     def set_levels(self, levels: Mapping[int, Level]) -> None:
-        """Set how loud and where runs are that sound, by job number."""
+        """Set how loud and where runs are that sound, by job number. Raises nothing, for however many."""
 
     def stop(self, jobs: Iterable[int]) -> None:
-        """Silence the given runs and no others."""
+        """Silence the given runs and no others. Raises nothing, for however many."""
 
 
 class Silence:

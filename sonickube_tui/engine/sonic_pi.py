@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from sonickube_tui.engine.address import Address
-from sonickube_tui.engine.base import Done, Ended, Failed, Lost, Packet, Report, Said, Started, Status
+from sonickube_tui.engine.base import Alive, Done, Ended, Failed, Lost, Packet, Report, Said, Started, Status
 from sonickube_tui.engine.boot import Audio, BootedServer, BootFailed, Installation
 from sonickube_tui.engine.discovery import Candidate, candidates
 from sonickube_tui.engine.family import end_leftovers
@@ -21,7 +21,14 @@ from sonickube_tui.engine.log_port import read_log
 from sonickube_tui.engine.osc import Link, unpack
 from sonickube_tui.errors import UserError
 from sonickube_tui.music.mixer import Level
-from sonickube_tui.music.render import Reply, render, render_hello, render_levels, render_stop
+from sonickube_tui.music.render import (
+    Reply,
+    render,
+    render_hello,
+    render_levels,
+    render_running,
+    render_stop,
+)
 from sonickube_tui.music.voice import Voice
 
 HELLO_TIMEOUT = 2.0
@@ -41,6 +48,15 @@ KNOCK_EVERY = 2.0
 REPORT_TIMEOUT = 5.0
 """Seconds after which a voice without any report is lost."""
 
+ASK_EVERY = 3.0
+"""Seconds without a sign of life from a voice after which Sonic Pi is asked whether it still runs."""
+
+FORGET_AFTER = 60.0
+"""Seconds without one after which it is asked no more."""
+
+PIECE = 100
+"""Runs that one datagram names at most: with their levels some 6 kB, which the bridge takes, too."""
+
 BRIDGE_PORTS = (4560, 4559)
 """Where cues come in: from 3.2 on, and until 3.1."""
 
@@ -54,6 +70,9 @@ live_loop :sonickube do
   run_code code
 end
 """
+
+
+_Item = TypeVar("_Item")
 
 
 class Ways(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,6 +92,13 @@ class Ways(msgspec.Struct, frozen=True, kw_only=True):
     required: bool = False
 
 
+class _Run(msgspec.Struct):
+    """A voice as Sonic Pi has it: the number of its run, and when it last gave a sign of life."""
+
+    job: int
+    sign: float
+
+
 class SonicPi:
     """Plays voices on a Sonic Pi of version 2.11 or later."""
 
@@ -86,7 +112,9 @@ class SonicPi:
         self._asked: dict[str, asyncio.Future[list[Any]]] = {}
         self._gone = asyncio.Event()
         self._sent: dict[int, float] = {}
-        self._jobs: dict[int, int] = {}
+        self._runs: dict[int, _Run] = {}
+        self._questions: dict[int, dict[int, int]] = {}
+        self._looked = 0.0
         self._told: set[str] = set()
         self._report: Callable[[Report], None] = lambda report: None
         self.status = Status(False, "looking for Sonic Pi")
@@ -132,13 +160,15 @@ class SonicPi:
 
     def set_levels(self, levels: Mapping[int, Level]) -> None:
         """Set how loud and where runs are that sound, by job number."""
-        if levels and self._link:
-            self._send(render_levels(levels))
+        if self._link:
+            for piece in _pieces(list(levels.items())):
+                self._send(render_levels(dict(piece)))
 
     def stop(self, jobs: Iterable[int]) -> None:
         """Silence the given runs and no others."""
-        if (jobs := list(jobs)) and self._link:
-            self._send(render_stop(jobs))
+        if self._link:
+            for piece in _pieces(list(jobs)):
+                self._send(render_stop(piece))
 
     async def ask(
         self, what: str, code: Callable[[Reply], str], seconds: float = HELLO_TIMEOUT
@@ -257,7 +287,8 @@ class SonicPi:
             self._link.close()
         self._link = self._address = None
         self._sent.clear()
-        self._jobs.clear()
+        self._runs.clear()
+        self._questions.clear()
 
     def _refused(self) -> None:
         self._gone.set()
@@ -276,12 +307,24 @@ class SonicPi:
             if now - knocked >= KNOCK_EVERY and self._link and self._address:
                 self._link.knock(self._address)
                 knocked = now
+            self._look_after(now)
             lost = [voice for voice, sent in self._sent.items() if sent < now - REPORT_TIMEOUT]
             for voice in lost:
                 del self._sent[voice]
                 self._report(Lost(voice))
             if lost and not (self._address and await self._prove(self._address)):
                 return
+
+    def _look_after(self, now: float) -> None:
+        """Ask which of the runs still run that have given no sign of life for a while."""
+        if now - self._looked < ASK_EVERY or self._link is None:
+            return
+        self._looked = now
+        self._runs = {voice: run for voice, run in self._runs.items() if now - run.sign < FORGET_AFTER}
+        quiet = [(run.job, voice) for voice, run in self._runs.items() if now - run.sign >= ASK_EVERY]
+        self._questions = dict(enumerate(map(dict, _pieces(quiet))))
+        for question, jobs in self._questions.items():
+            self._send(render_running(jobs, question, self._reply))
 
     # Hearing.
 
@@ -291,27 +334,43 @@ class SonicPi:
         ours = prefix == f"/sonickube/{self._secret}"
         if ours and (answer := self._asked.get(what)) and not answer.done():
             answer.set_result(args)
-        elif ours and (report := self._read(what, args)):
-            self._report(report)
+        elif ours and (reports := self._read(what, args)) is not None:
+            for report in reports:
+                self._report(report)
         else:
             self.ignored += 1
 
-    def _read(self, what: str, args: list[Any]) -> Report | None:
+    def _read(self, what: str, args: list[Any]) -> list[Report] | None:
         match what, args:
             case "started", [int(voice), int(job)] if voice in self._sent:
-                self._jobs[job] = voice
-                return Started(voice, job, time.monotonic() - self._sent.pop(voice))
+                now = time.monotonic()
+                self._runs[voice] = _Run(job, now)
+                return [Started(voice, job, now - self._sent.pop(voice))]
             case "done", [int(voice)]:
-                self._sent.pop(voice, None)
-                return Done(voice)
+                self._signed(voice)
+                return [Done(voice)]
             case "ended", [int(voice)]:
                 self._sent.pop(voice, None)
-                self._jobs = {job: of for job, of in self._jobs.items() if of != voice}
-                return Ended(voice)
+                self._runs.pop(voice, None)
+                return [Ended(voice)]
             case "failed", [int(voice), str(error), str(message), int(line)]:
-                self._sent.pop(voice, None)
-                return Failed(voice, error, message, line)
+                self._signed(voice)
+                return [Failed(voice, error, message, line)]
+            case "running", [int(question), *running] if jobs := self._questions.pop(question, None):
+                return [self._answered(voice, job in running) for job, voice in jobs.items()]
         return None
+
+    def _signed(self, voice: int) -> None:
+        self._sent.pop(voice, None)
+        if run := self._runs.get(voice):
+            run.sign = time.monotonic()
+
+    def _answered(self, voice: int, running: bool) -> Report:
+        if running:
+            self._signed(voice)
+            return Alive(voice)
+        self._runs.pop(voice, None)
+        return Ended(voice)
 
     def _logged(self, datagram: bytes) -> None:
         """Something came for the window of the Sonic Pi that we started."""
@@ -321,7 +380,7 @@ class SonicPi:
             said = str(args[0]).partition('["')[0] if args else "it said nothing of why"
             self._boot_failure = " ".join(said.split())
         for line in read_log(osc_address, args):
-            voice = self._jobs.get(line.job) if line.job is not None else None
+            voice = next((voice for voice, run in self._runs.items() if run.job == line.job), None)
             self._report(Said(line.text, line.error, voice))
             if line.error and voice is not None:
                 self._report(Failed(voice, "", line.text, line.line))
@@ -330,3 +389,7 @@ class SonicPi:
         if text and text not in self._told:
             self._told.add(text)
             self._report(Said(text))
+
+
+def _pieces(items: list[_Item]) -> Iterator[list[_Item]]:
+    return (items[start : start + PIECE] for start in range(0, len(items), PIECE))

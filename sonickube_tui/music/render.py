@@ -2,8 +2,8 @@
 
 Nothing from the cluster and nothing from a snippet is ever put into the text as it is: both travel as
 base64, because Sonic Pi's pre-parser rewrites even string literals, and because data must not become code.
-The private methods used (`job_bus`, `job_mixer`, `@life_hooks`) are in Sonic Pi's source from 2.11 on. What a
-run is panned with is not promised to be: where it is missing, the run sounds in the middle.
+What is put around a snippet uses private methods that are in Sonic Pi's source from 2.11 on; whatever of it
+fails, the snippet sounds all the same.
 """
 
 from __future__ import annotations
@@ -83,8 +83,8 @@ def render(voice: Voice, snippet: str, reply: Reply) -> str:
 
 
 def render_hello(reply: Reply) -> str:
-    """A run that makes no sound and reports Sonic Pi's version."""
-    return _send(reply, f'"{reply.prefix}hello", version.to_s')
+    """A run that makes no sound, teaches Sonic Pi what runs of ours need, and reports its version."""
+    return _TAUGHT + _send(reply, f'"{reply.prefix}hello", version.to_s')
 
 
 def render_levels(levels: Mapping[int, Level]) -> str:
@@ -102,6 +102,15 @@ def render_levels(levels: Mapping[int, Level]) -> str:
 def render_stop(jobs: Iterable[int]) -> str:
     """A run that stops other runs by job number, and leaves alone what it did not start."""
     return f"[{','.join(str(job) for job in jobs)}].each {{ |j| __stop_job j }}"
+
+
+def render_running(jobs: Iterable[int], question: int, reply: Reply) -> str:
+    """A run that reports "running" with the `question` and those of the runs that have not ended yet.
+
+    What has ended without having told so does it now, and Sonic Pi is taught once more.
+    """
+    running = _send(reply, f'"{reply.prefix}running", {question}, *sk_running')
+    return _TAUGHT + _RUNNING.format(jobs=",".join(map(str, jobs)), send=running)
 
 
 def readable(code: str) -> str:
@@ -171,7 +180,7 @@ _LEVELS = """\
 sk_pan = {pan}
 sk_levels = {{{levels}}}
 sk_levels.each do |j, (a, b, p)|
-  m = (@job_mixers || {{}})[j] || next
+  m = (@job_mixers || @JOB_MIXERS_A.deref)[j] || next
   m.ctl_now(amp: a, amp_slide: {slide})
   sk_pan.call(j, m) unless p == 0
   n = ($sonickube_pans || {{}})[j]
@@ -184,6 +193,77 @@ sk_levels.each_key do |j|
 end
 """
 
+_TAUGHT = """\
+$sonickube_runs ||= {}
+$sonickube_ends ||= begin
+  @life_hooks.extend(Module.new do
+    def exit(job, *rest)
+      super
+    ensure
+      over = $sonickube_runs.delete(job)
+      over.call if over
+    end
+  end)
+rescue Exception
+end
+$sonickube_names ||= begin
+  extend(Module.new do
+    def live_loop(name = nil, *args, &block)
+      own, opts, body = sonickube_loop(name, args, block)
+      own ? super(own, opts, &body) : super
+    end
+
+    def in_thread(*args, &block)
+      opts = sonickube_thread(args)
+      opts ? super(opts, &block) : super
+    end
+
+    def sonickube_loop(name, args, block)
+      job = __current_job_id
+      return unless $sonickube_runs[job] && block && block.arity.between?(0, 1)
+      return unless name.is_a?(Symbol) || name.is_a?(String)
+      opts = {}.merge(resolve_synth_opts_hash_or_array(args))
+      return if [opts[:sync], opts[:sync_bpm]].include?(name)
+      cues = opts.fetch(:auto_cue, true)
+      tell = -> { cues && (respond_to?(:__live_loop_cue, true) ? __live_loop_cue(name) : cue(name)) }
+      body = block.arity == 0 ? proc { tell.call; block.call } : proc { |a| tell.call; block.call(a) }
+      [:"#{name}__sk#{job}", opts.merge(auto_cue: false), body]
+    rescue StandardError
+      nil
+    end
+
+    def sonickube_thread(args)
+      job = __current_job_id
+      return unless $sonickube_runs[job]
+      opts = {}.merge(resolve_synth_opts_hash_or_array(args))
+      name = opts[:name]
+      opts.merge(name: :"#{name}__sk#{job}") unless !name || name.to_s.end_with?("__sk#{job}")
+    rescue StandardError
+      nil
+    end
+  end)
+rescue Exception
+end
+"""
+"""What a Sonic Pi is taught, once: to tell when a run of ours has ended, and to give the loops and named
+threads of each run names of their own, which bring nobody else's body or mixer along. Cues keep the written
+name.
+
+What could not be taught is tried again by every question for runs. The end is heard where Sonic Pi tells its
+own hooks, because from 4.0 on no hook can be added once a run has begun (v4.5.1,
+app/server/ruby/lib/sonicpi/lifecyclehooks.rb:33).
+"""
+
+_RUNNING = """\
+sk_running = [{jobs}].select {{ |j| @user_jobs.running?(j) }}
+{send}
+sk_runs = $sonickube_runs || {{}}
+sk_runs.keys.each do |j|
+  sk_over = sk_runs.delete(j) unless @user_jobs.running?(j)
+  sk_over.call if sk_over
+end
+"""
+
 _RUN = """\
 use_debug false
 use_bpm {tempo}
@@ -191,26 +271,27 @@ use_random_seed {id}
 sk_tell = ->(what, *args) {{ {send} }}
 begin
   sk_job = __current_job_id
-  $sonickube_jobs ||= {{}}
-  $sonickube_jobs[sk_job] = sk_tell
-  unless $sonickube_hook || !@life_hooks
-    $sonickube_hook = true
-    @life_hooks.on_exit {{ |j, _| t = $sonickube_jobs.delete(j); t.call("ended") if t }}
-  end
+  ($sonickube_runs ||= {{}})[sk_job] = -> {{
+    @user_methods.instance_methods(false).grep(/\\Alive_loop_.*__sk#{{sk_job}}\\z/) do |l|
+      @user_methods.send(:remove_method, l)
+    end rescue nil
+    sk_tell.call("ended")
+  }}
   require "json"
   sk_text = ->(base64) {{ base64.unpack("m")[0].force_encoding("utf-8") }}
   ev = ::JSON.parse(sk_text.call("{event}"), symbolize_names: true)
   sk_code = SonicPi::PreParser.preparse(sk_text.call("{snippet}"), SonicPi::Lang::Core.vec_fns)
   sk_run = -> {{ eval(sk_code, binding, "snippet", 1) }}
   sk_tell.call("started", sk_job)
-  if respond_to?(:job_mixer, true)
+  sk_mixed = begin
     job_bus sk_job
     job_mixer(sk_job).ctl_now(amp: {level})
     {pan}
-    sk_run.call
-  else
-    with_fx(:pan, pre_amp: {gain}, pan: {place}) {{ sk_run.call }}
+    true
+  rescue StandardError
+    false
   end
+  sk_mixed ? sk_run.call : with_fx(:pan, pre_amp: {gain}, pan: {place}) {{ sk_run.call }}
   sk_tell.call("done")
 rescue SonicPi::Stop
   sk_tell.call("done")

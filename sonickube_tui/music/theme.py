@@ -18,6 +18,10 @@ Colour = Annotated[str, msgspec.Meta(pattern=r"^#[0-9a-fA-F]{6}\Z")]
 SnippetName = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9_]*\Z")]
 
 
+TAIL = 10.0
+"""Seconds; the sounds of the shipped themes ring for three at most."""
+
+
 class Palette(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The colours of the screen, each `#rrggbb`."""
 
@@ -45,7 +49,8 @@ class Theme(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `snippets` names a snippet for a kind, `fallback` one for the severity of every other kind; the empty
     name is silence. `tempo` is in beats per minute, `window` the seconds in which events of one namespace and
-    kind become one voice.
+    kind become one voice, `tail` those of the longest sound that a snippet leaves behind when it has run:
+    after so long, a voice of which nothing is heard any more makes room for others.
     """
 
     name: str
@@ -55,6 +60,7 @@ class Theme(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     snippets: dict[Kind, SnippetName]
     fallback: dict[Severity, SnippetName]
     window: Annotated[float, msgspec.Meta(ge=0, le=5)] = WINDOW
+    tail: Annotated[float, msgspec.Meta(ge=1, le=600)] = TAIL
 
     def candidates(self, kind: Kind) -> list[str]:
         """The names of the snippets to try for a kind, best first."""

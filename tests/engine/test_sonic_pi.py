@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import socket
@@ -17,7 +18,7 @@ from peer import Peer, Running, peer
 from players import event, until
 from sonickube_tui.engine import discovery, sonic_pi
 from sonickube_tui.engine.address import Address
-from sonickube_tui.engine.base import Done, Ended, Failed, Lost, PacketTooLarge, Said, Started
+from sonickube_tui.engine.base import Alive, Done, Ended, Failed, Lost, PacketTooLarge, Said, Started
 from sonickube_tui.engine.sonic_pi import BRIDGE_CEILING, SonicPi, Ways
 from sonickube_tui.music.mixer import Level
 from sonickube_tui.music.voice import Voice
@@ -228,6 +229,61 @@ async def test_voices_under_way_when_its_port_closes_are_given_up_by_the_status_
         assert running.reports == [Lost(2)]
 
 
+async def test_whether_a_voice_still_runs_is_asked_until_it_is_known_to_have_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sonic_pi, "ASK_EVERY", 0.05)
+    sounding, address = await peer(1)
+    sounding.running = {40}
+    async with Running(SonicPi(Ways(named=address))) as running:
+        await running.sounding()
+        running.engine.play(voice(1), "loop { sleep 1 }")
+        await until(lambda: running.reports.count(Alive(1)) == 2)
+        assert Ended(1) not in running.reports
+        sounding.running = set()
+        await until(lambda: Ended(1) in running.reports)
+        asked = len(sounding.codes)
+        sounding.tells = {"started": [41], "done": [], "ended": []}
+        running.engine.play(voice(2), "play 60")
+        await asyncio.sleep(1.2)
+        assert len(sounding.codes) == asked + 1
+
+
+async def test_one_that_does_not_answer_what_runs_is_asked_no_more_after_a_while(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sonic_pi, "ASK_EVERY", 0.05)
+    monkeypatch.setattr(sonic_pi, "FORGET_AFTER", 1.2)
+    sounding, address = await peer(1)
+    async with Running(SonicPi(Ways(named=address))) as running:
+        await running.sounding()
+        running.engine.play(voice(1), "play 60")
+        await until(lambda: Done(1) in running.reports)
+        sounding.answers = False
+        await until(lambda: len(sounding.codes) == 4)
+        await asyncio.sleep(1.5)
+        asked = len(sounding.codes)
+        await asyncio.sleep(1.2)
+        assert len(sounding.codes) == asked
+        assert not any(isinstance(report, Alive | Ended) for report in running.reports)
+
+
+@pytest.mark.parametrize("bridge", [False, True], ids=["run-code", "bridge"])
+async def test_however_many_runs_there_are_every_datagram_is_taken_and_none_is_left_out(
+    monkeypatch: pytest.MonkeyPatch, bridge: bool
+) -> None:
+    sounding, address = await peer(None if bridge else 1, bridge=bridge)
+    monkeypatch.setattr(sonic_pi, "BRIDGE_PORTS", (address.port,))
+    first, last = 2**31 - 1000, 2**31
+    async with Running(SonicPi(Ways(bridge=True) if bridge else Ways(named=address))) as running:
+        await running.sounding()
+        running.engine.set_levels({job: Level(0.123456, -0.7654321) for job in range(first, last)})
+        running.engine.stop(range(first, last))
+        await until(lambda: str(last - 1) in sounding.codes[-1] and "__stop_job" in sounding.codes[-1])
+    text = "".join(sounding.codes)
+    assert all(text.count(f"{job}=>[") == 1 and text.count(str(job)) == 2 for job in range(first, last))
+
+
 # The bridge.
 
 
@@ -292,6 +348,7 @@ REPORTS: dict[str, list[object]] = {
     "done": [1],
     "ended": [1],
     "failed": [1, "NameError", "undefined local variable", 3],
+    "running": [0, 40],
     "unheard_of": [1],
 }
 

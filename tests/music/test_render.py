@@ -21,6 +21,7 @@ from sonickube_tui.music.render import (
     render,
     render_hello,
     render_levels,
+    render_running,
     render_stop,
 )
 from sonickube_tui.music.syntax import check
@@ -155,7 +156,11 @@ def test_what_the_voice_says_is_in_the_code(fields: dict[str, object], line: str
 
 
 def test_reports_go_to_our_port_under_our_secret() -> None:
-    for code in (render(voice(), "play 60", REPLY), render_hello(REPLY)):
+    for code in (
+        render(voice(), "play 60", REPLY),
+        render_hello(REPLY),
+        render_running([7, 12], 3, REPLY),
+    ):
         assert 'SonicPi::OSC::UDPClient.new("127.0.0.1", 4711)' in code
         assert '"/sonickube/5e0c9f3a71b24d88/' in code
 
@@ -198,6 +203,7 @@ def test_stop_names_its_jobs_and_no_others() -> None:
     [
         render(voice(), "play 60", REPLY),
         render_hello(REPLY),
+        render_running([7, 12], 3, REPLY),
         render_hello(Reply("::1", 1, "s")),
         render_levels({}),
         render(voice(level=Level(0.5, -0.3)), "play 60", REPLY),

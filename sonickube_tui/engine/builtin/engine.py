@@ -11,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-from sonickube_tui.engine.base import Done, Ended, Failed, Lost, Packet, Report, Said, Started, Status
+from sonickube_tui.engine.base import Alive, Done, Ended, Failed, Lost, Packet, Report, Said, Started, Status
 from sonickube_tui.engine.builtin import messages, parts
 from sonickube_tui.engine.builtin.messages import (
     Answer,
@@ -176,9 +176,11 @@ class BuiltIn:
         self._tell(Status(True, NAME))
 
     async def _watch(self, process: asyncio.subprocess.Process) -> None:
-        """End a process in which a voice does not begin: it hangs."""
+        """Tell which voices go on, and end a process in which one does not begin: it hangs."""
         while True:
             await asyncio.sleep(1.0)
+            for run in [run for run, sent in self._voices.items() if sent.began is not None]:
+                self._report(Alive(run))
             since = time.monotonic() - BEGIN_TIMEOUT
             late = [run for run, sent in self._voices.items() if sent.began is None and sent.sent < since]
             if late and self.status.sounding:
