@@ -62,6 +62,20 @@ class Terminal:
             # Escape and a key right behind it would be taken for Alt and that key.
             time.sleep(0.15 if key == "Escape" else 0.02)
 
+    def send(self, text: str, gap: float | None = None) -> None:
+        """Send characters in one packet, or so many seconds apart."""
+        codes = [f"{byte:x}" for byte in text.encode()]
+        # A command of tmux takes longer to start than a gap is: all go through one client.
+        client = ["tmux", "-S", self._socket, "-C", "attach", "-f", "no-output,ignore-size"]
+        with subprocess.Popen(
+            client, env=self._environment, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+        ) as typist:
+            assert typist.stdin
+            for packet in [codes] if gap is None else [[code] for code in codes]:
+                print("send-keys -H", *packet, file=typist.stdin, flush=True)
+                time.sleep(gap or 0)
+            print("detach-client", file=typist.stdin, flush=True)
+
     def screen(self, *, styled: bool = False) -> str:
         """What is on the screen; `styled` leaves the escape sequences of styles in it."""
         return self._tmux("capture-pane", "-p", *(["-e"] if styled else []))

@@ -30,6 +30,7 @@ from sonickube_tui.ui.bars import HeaderBar, SenderBar
 from sonickube_tui.ui.cells import Shared, plain
 from sonickube_tui.ui.dialogs import Line, Paper, Unsaved, help_text
 from sonickube_tui.ui.events import EventLog, EventPane
+from sonickube_tui.ui.in_turn import InTurn
 from sonickube_tui.ui.look import Look, duration, screen_theme
 from sonickube_tui.ui.mixer import MixerPanel
 from sonickube_tui.ui.palette import Homes, commands
@@ -60,7 +61,7 @@ _SHOWN_AS: dict[Severity, Literal["information", "warning", "error"]] = {
 }
 
 
-class Console(App[None], Listener):
+class Console(InTurn, Listener):
     """The console on one conductor and one source.
 
     `save_to` is the folder of the user's own snippets; `keep_mix` keeps the mix on disk and may raise

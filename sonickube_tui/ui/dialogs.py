@@ -11,7 +11,6 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical, VerticalScroll
-from textual.events import Key
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
@@ -111,12 +110,6 @@ class Line(ModalScreen[str | None]):
             box.border_title = self._title
             yield self._input
             yield Static(self._hint, markup=False)
-
-    def on_key(self, event: Key) -> None:
-        """What is typed before the input is there is not lost."""
-        if event.is_printable and event.character and not self._input.has_focus:
-            event.stop()
-            self._input.value += event.character
 
     def on_input_submitted(self, message: Input.Submitted) -> None:
         """Take the line, or say what is wrong with it."""

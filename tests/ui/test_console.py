@@ -8,8 +8,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from textual.events import Event as MessageEvent
+from textual.events import Key
+from textual.keys import _character_to_key
 from textual.pilot import Pilot
-from textual.widgets import Static
+from textual.widgets import Input, Static
 
 from players import PaperEngine, event, score, until
 from players import conductor as make_conductor
@@ -29,6 +32,10 @@ SHIPPED = Path(__file__).parents[2] / "snippets" / "classic"
 WATCHING = Connection(at=1.0, cluster="prod-eu", link=Link.WATCHING, pods=412)
 
 
+LETTERS = "quota gGkjbilnNodprMBet"
+"""Each of them is a key of the log, of a replay or of the console."""
+
+
 class Show:
     """A console at work, and the parts that tests look at."""
 
@@ -42,6 +49,13 @@ class Show:
     async def press(self, *keys: str) -> None:
         await self.pilot.press(*keys)
         await self.pilot.pause()
+
+    def send(self, *packet: str | MessageEvent) -> None:
+        """Keys and other events, as they come when the terminal sends all of them at once."""
+        for one in packet:
+            if isinstance(one, str):
+                one = Key(_character_to_key(one), one) if len(one) == 1 else Key(one, None)
+            self.console.post_message(one)
 
     async def happen(self, *events: Event) -> None:
         for one in events:
@@ -80,6 +94,11 @@ async def console(
             )
             await pilot.pause(0.3)
         yield show
+
+
+def typed(show: Show) -> str:
+    """What is in the field that is open; nothing while there is none."""
+    return "".join(field.value for field in show.console.screen.query(Input))
 
 
 def many(count: int, namespace: str = "shop") -> Iterable[Event]:
@@ -140,6 +159,14 @@ async def test_a_filter_shows_what_has_all_its_words(tmp_path: Path) -> None:
         assert len(show.log.history) == 1
         await show.press("escape")
         assert len(show.log.history) == 41
+
+
+async def test_the_filter_takes_every_key_behind_its_own(tmp_path: Path) -> None:
+    async with console(tmp_path, *many(60)) as show:
+        show.send("/", *LETTERS)
+        await until(lambda: typed(show) == LETTERS)
+        assert show.log.following
+        assert not show.desk.mixer.dimmed
 
 
 async def test_keys_mix_the_selected_channel(tmp_path: Path) -> None:
