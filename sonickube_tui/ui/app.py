@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Literal
 
 from rich.text import Text
-from textual.app import App, ComposeResult, SystemCommand
+from textual.app import App, ComposeResult
 from textual.containers import Container, Vertical
-from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Footer, Static
 
@@ -33,7 +32,7 @@ from sonickube_tui.ui.events import EventLog, EventPane
 from sonickube_tui.ui.in_turn import InTurn
 from sonickube_tui.ui.look import Look, duration, screen_theme
 from sonickube_tui.ui.mixer import MixerPanel
-from sonickube_tui.ui.palette import Homes, commands
+from sonickube_tui.ui.palette import Command, CommandPalette, Homes, commands
 from sonickube_tui.ui.snippet import SnippetPane, Verdict, write
 from sonickube_tui.ui.stage import Stage
 from sonickube_tui.ui.timeline import Timeline
@@ -70,6 +69,7 @@ class Console(InTurn, Listener):
 
     CSS_PATH = "console.tcss"
     TITLE = "SonicKube"
+    ENABLE_COMMAND_PALETTE = False
     BINDINGS = bindings(Pane.ANYWHERE)
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (SMALLEST[0], "-narrow"), (120, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-short"), (SMALLEST[1], "-low"), (36, "-tall")]  # noqa: RUF012
@@ -416,9 +416,14 @@ class Console(InTurn, Listener):
             Pane.SNIPPET: self._snippet,
         }
 
-    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """What the palette offers."""
-        return commands(self, self._homes, self.conductor.library.names, self._show_snippet)
+    def action_command_palette(self) -> None:
+        """Ask for a command, and run it."""
+        there = commands(self, self._homes, self.conductor.library.names, self._show_snippet)
+        self.push_screen(CommandPalette(there, self._look), self._run_command)
+
+    async def _run_command(self, command: Command | None) -> None:
+        if command and (running := command.run()):
+            await running
 
 
 def run(

@@ -50,10 +50,13 @@ def test_what_is_opened_takes_the_rest_of_the_packet(tmp_path: Path) -> None:
     with Terminal(tmp_path, [*DEMO, "--scenario", "storm"], (120, 40)) as terminal:
         terminal.wait_for(r"[\d,]{5,} ─╯")
         terminal.send(":quit")
+        terminal.wait_for("─ commands ─")
         terminal.type("Escape")
+        _wait_until_gone(terminal, "─ commands ─")
         terminal.send("?qoq:ready.rb\r# quit")
         terminal.wait_for(r"1 +# quit#")
         terminal.type("Escape")
+        terminal.wait_for("G newest")
         terminal.send("rMquota, billing\rd")
         terminal.wait_for("mixer · dim")
         terminal.send("qs")
