@@ -1,4 +1,4 @@
-"""The language of the built-in player: every name of Sonic Pi 3.2's, and what becomes of it here.
+"""The language of the built-in player: every name of Sonic Pi's, and what becomes of it here.
 
 The sandbox makes the names that are not in raise, and those without effect do nothing; a test holds the names
 that are in against the Ruby that has them; `page` is what users read.
@@ -28,20 +28,22 @@ IN: dict[str, str] = {
         "chord_degree chord_invert invert_chord midi_to_hz hz_to_midi pitch_to_ratio ratio_to_pitch"
     ),
     "Time": (
-        "sleep wait use_bpm with_bpm use_bpm_mul with_bpm_mul current_bpm current_beat_duration beat "
-        "current_beat bt rt vt current_time density at time_warp with_swing block_duration block_slept?"
+        "sleep wait use_bpm with_bpm use_bpm_mul with_bpm_mul current_bpm current_bpm_mode "
+        "current_beat_duration beat current_beat bt rt vt current_time density at time_warp with_swing tuplets "
+        "link link_sync set_link_bpm! block_duration block_slept?"
     ),
     "Threads": "in_thread loop live_loop stop cue sync sync_bpm set get live_state",
     "Random": (
         "rand rand_i rrand rrand_i rdist dice one_in choose pick shuffle rand_look rand_i_look rand_back "
-        "rand_skip rand_reset use_random_seed with_random_seed current_random_seed"
+        "rand_skip rand_reset use_random_seed with_random_seed current_random_seed use_random_source "
+        "with_random_source current_random_source"
     ),
     "Lists": (
         "ring vector ramp map bools knit stretch spread range line halves doubles tick look tick_set "
         "tick_reset tick_reset_all"
     ),
     "The rest": (
-        "puts print define ndefine defonce comment uncomment on inc dec factor? quantise math_scale spark "
+        "puts print define ndefine defonce comment uncomment on inc dec factor? quantise spark "
         "spark_graph assert assert_not assert_equal assert_not_equal assert_similar assert_error"
     ),
 }
@@ -62,27 +64,39 @@ NO_EFFECT = _NO_EFFECT.split()
 """What would change nothing that is heard here: accepted, and a block is run."""
 
 _WHY = {
-    "it plays nothing on MIDI devices": (
+    "it plays nothing on MIDI devices: let Sonic Pi play this": (
         "midi midi_note_on midi_note_off midi_poly_pressure midi_cc midi_channel_pressure midi_pitch_bend "
         "midi_pc midi_raw midi_sysex midi_sound_off midi_reset midi_local_control_off midi_local_control_on "
         "midi_mode midi_all_notes_off midi_clock_tick midi_clock_beat midi_start midi_stop midi_continue "
         "use_midi_defaults with_midi_defaults use_merged_midi_defaults with_merged_midi_defaults "
-        "current_midi_defaults"
+        "current_midi_defaults use_midi_ports"
     ),
-    "it sends nothing over the network": "osc osc_send use_osc with_osc",
-    "it has no microphone": "live_audio",
-    "it has no buffers to record to": "buffer recording_start recording_stop recording_save recording_delete",
-    "it starts no programs": "system exec spawn fork",
-    "it opens no files": "run_file eval_file load_buffer load_example load_synthdefs",
-    "a run is one snippet": "run_code reset clear version",
+    "it sends nothing over the network: let Sonic Pi play this": "osc osc_send use_osc with_osc",
+    "it has no microphone: let Sonic Pi play this": "live_audio",
+    "it records nothing: let Sonic Pi play this, or write sound to a file with `sonickube bounce`": (
+        "buffer buffer_save recording_start recording_stop recording_save recording_delete"
+    ),
+    "it draws nothing: leave it out": "hydra",
+    "it starts no programs: leave it out": "system exec spawn fork",
+    "it opens no programs: put their text into the snippet": "run_file eval_file load_buffer load_example",
+    "it loads no definitions: take one of `synth_names`": "load_synthdef load_synthdefs",
+    "a run is one snippet: leave it out": "run_code reset clear version reboot",
+    "Sonic Pi does not load it either: write (value - a) * (d - c) / (b - a) + c": "math_scale",
+    "Sonic Pi has it no more: take `sample` with a folder": (
+        "use_sample_pack use_sample_pack_as with_sample_pack with_sample_pack_as"
+    ),
+    "Sonic Pi has it no more: take `with_fx`": "use_fx",
+    "Sonic Pi has it no more: take `with_bpm`": "with_tempo",
+    "Sonic Pi has it no more: take `pitch_to_ratio`": "pitch_ratio",
+    "it keeps values, not events: take `get` and `sync`": "get_event sync_event",
     "the console's mixer sets the volume": (
         "set_volume! current_volume set_mixer_control! reset_mixer! set_cent_tuning!"
     ),
-    "it has no engine to set up": (
+    "it has no engine to set up: leave it out": (
         "set_audio_latency! set_control_delta! set_recording_bit_depth! current_sched_ahead_time "
-        "scsynth_info status use_external_synths current_debug current_arg_checks"
+        "scsynth_info status use_external_synths current_debug current_arg_checks current_amp start_amp_monitor"
     ),
-    "it is not Minecraft": (
+    "it is not Minecraft: leave it out": (
         "mc_location mc_teleport mc_get_pos mc_set_pos mc_set_tile mc_get_tile mc_surface_teleport "
         "mc_message mc_chat_post mc_ground_height mc_get_height mc_get_block mc_set_block mc_set_area "
         "mc_block_id mc_block_name mc_block_ids mc_block_names mc_checkpoint_save mc_checkpoint_restore "
@@ -91,9 +105,39 @@ _WHY = {
 }
 
 NOT_IN = {name: why for why, names in _WHY.items() for name in names.split()}
-"""What is not in, and why: these raise `MissingError` with their name."""
+"""What is not in, why, and what to do: these raise `MissingError` with their name."""
+
+BEFORE = {
+    "scales": ("73", "151: the makams of Turkish music, too"),
+    "`note_range :c5, :c4`": ("nothing", "down from the first note"),
+    "`chord_invert`, `invert:`": ("as they come", "from low to high"),
+    "`chord :c, 'm6*9'`": ("its last two notes the other way round", "from low to high"),
+    "`(ring)[0]`": ("fails", "nil"),
+    "`line`": ("rounded to 14 digits", "each step reckoned from the first"),
+    "`assert_similar`": ("to 8 digits", "to 5"),
+    "`use_random_source`, `link`, `use_bpm :link`, `current_bpm_mode`": ("not there", "there"),
+    "`beat`": ("whole numbers stay whole", "a number with a fraction"),
+    "`beat` in a `density`": ("counts the beats slept", "counts those of the outside"),
+    "`use_bpm` in a `density` or after a `use_bpm_mul`": ("is the tempo", "is multiplied by them"),
+    "the tempo after a `with_bpm` or a `sync` in a `density`": ("as before", "multiplied once more"),
+    "`time_warp` in a `density`": ("by beats of the outside", "by its own beats"),
+    "`sync` in a `time_warp`": ("waits", "fails"),
+    "`synth` without a note": ("plays 52", "plays the synth's own"),
+    "`play` of a sound": ("plays nothing", "fails"),
+    "samples": ("164 of them", "191, and by their names the 15 that came later"),
+    "slides of an effect's `mix`, `pre_mix` and `pre_amp`": ("in seconds", "in beats"),
+}
+"""Where Sonic Pi 3.2.2 differs from 4.5.1 and from here: how it is there, and how here."""
 
 ELSEWHERE = {
+    "`puts` of a `scale` or `chord`": "shows its notes as a ring, without the name",
+    "the link clock": (
+        "is each run's own: it begins with the run, at 60 beats a minute unless `set_link_bpm!` says another "
+        "number, nobody else is on it, and it always plays, so that `link_sync` is `link`"
+    ),
+    "`with_bpm :link`": "is in; Sonic Pi has only `use_bpm :link`",
+    "`use_random_source`": "has the sources SOURCES; Sonic Pi's others are not in",
+    "`:winwood_lead`": "is not in: its definition cannot be had from where the others come",
     "arguments": "are not checked against their limits, as in a Sonic Pi that is not told to",
     "`onset:` of a sample": "is not in; `slice:`, `start:` and `finish:` are",
     "`sample` with a file or a folder": "is not in; the built-in samples are",
@@ -137,6 +181,12 @@ def page() -> str:
         "| not in | because |",
         "|---|---|",
         *(f"| {_code(names)} | {why} |" for why, names in _WHY.items()),
+        "",
+        "The language is that of Sonic Pi 4.5.1, with `tuplets` of 5. Where an older one, 3.2.2, differs:",
+        "",
+        "| | 3.2.2 | 4.5.1, and here |",
+        "|---|---|---|",
+        *(f"| {what} | {there} | {here} |" for what, (there, here) in BEFORE.items()),
         "",
         "What else differs:",
         "",

@@ -93,7 +93,7 @@ class Ruby:
             f"Run.refuse(Wire.read({_packed(NOT_IN)}))\n"
             f"Run.ignore(Wire.read({_packed(NO_EFFECT)}))\nGC.start"
         )
-        booted.run(f"Chance.samples = {_bytes(chance.second())}; GC.start")
+        booted.run(f"Chance.streams = {{ white: {_bytes(chance.second())} }}; GC.start")
         self._image = booted.difference_from(Instance(self._engine, self._module))
         self._closed = threading.Event()
         self._clock = threading.Thread(target=self._tick, name="clock", daemon=True)

@@ -30,7 +30,7 @@ module Cues
       strand = Strand.current
       strand.cues += 1
       key = [strand.time, priority, strand.id, strand.cues - 1]
-      cue = Cue.new(path, key, immutable(value), strand.beat, 60.0 / strand.locals[:beat_seconds])
+      cue = Cue.new(path, key, immutable(value), strand.beat, Tempo.mode(strand))
       remember(cue)
       wake(cue)
       value
@@ -158,6 +158,11 @@ module Language
     return Lookup.new { |*inner| get(*inner) } if args.empty?
 
     given, opts = Options.split(args)
+    strand = Strand.current
+    if strand.warped && strand.warped < strand.time
+      raise TimingError, "Sadly, you may not time_warp into the future to call get, " \
+                         "then bring the result back in time to now."
+    end
     found = Cues.latest(Cues.sought(given[0]))
     found ? found.value : given[1] || opts[:default]
   end
@@ -166,14 +171,17 @@ module Language
   def sync(*args)
     given, opts = Options.split(args)
     strand = Strand.current
+    raise TimeTravelError, "Calling sync within a time_warp is not supported." if strand.warped
+
     strand.deltas = {}
+    bpm = Tempo.mode(strand)
     cue = Cues.await(Cues.sought(given[0]), opts[:arg_matcher])
     strand.synced = true
-    strand.beat = cue.beat
     strand.time = cue.time
+    strand.beat = cue.beat
     strand.last_sync = cue
     Scheduler.pause(strand)
-    strand.locals[:beat_seconds] = 60.0 / cue.bpm if Options.truthy?(opts[:bpm_sync])
+    Tempo.rejoin(strand, Options.truthy?(opts[:bpm_sync]) ? cue.bpm : bpm)
     cue.value
   end
 

@@ -70,6 +70,8 @@ module Language
 
   def range(start, finish, *opts)
     start, finish = start.to_f, finish.to_f
+    return [].ring if start == finish
+
     opts = opts.size == 1 && opts[0].is_a?(Numeric) ? { step: opts[0] } : Options.of(opts)
     step = (opts[:step] || 1.0).to_f.abs
     raise ArgumentError, "step: opt for fn range should not be zero" if step.zero?
@@ -78,7 +80,7 @@ module Language
     inside = ->(n) { opts[:inclusive] && n == finish || (up ? n < finish : n > finish) }
     steps = []
     current = start
-    while start != finish && inside[current.round(14)]
+    while inside[current.round(14)]
       steps << current.round(14)
       current += up ? step : -step
     end
@@ -86,13 +88,14 @@ module Language
   end
 
   def line(start, finish, *opts)
+    start, finish = start.to_f, finish.to_f
+    return [].ring if start == finish
+
     opts = Options.of(opts)
     steps = opts[:steps] || 4
     raise ArgumentError, "steps: opt for fn line should be greater than zero" unless steps.positive?
-    return [].ring if start.to_f == finish.to_f
 
-    size = (start - finish).abs.to_f / (opts[:inclusive] ? steps - 1 : steps)
-    range(start, finish, inclusive: opts[:inclusive], step: size)
+    range(0, steps).scale((finish - start) / (opts[:inclusive] ? steps - 1 : steps)) + start
   end
 
   def halves(start, number = 1) = Lists.powers(:halves, start, number.negative? ? 2.0 : 0.5, number.abs)
@@ -109,10 +112,6 @@ module Language
     raise ArgumentError, "quantisation step resolution should be positive" if step <= 0
 
     (number.to_f / step).round * step
-  end
-
-  def math_scale(value, in_min, in_max, out_min, out_max)
-    (((out_max - out_min) * (value - in_min)) / (in_max - in_min)) + out_min
   end
 
   def tick(*args) = Counters.tick(*args)
@@ -184,7 +183,7 @@ module Language
   end
 
   def assert_similar(one, other, message = nil)
-    one, other = one.to_f.round(8), other.to_f.round(8) if one.is_a?(Numeric)
+    one, other = one.to_f.round(5), other.to_f.round(5) if one.is_a?(Numeric)
     assert_equal(one, other, message)
   end
 

@@ -1,15 +1,29 @@
-# Random numbers: Sonic Pi's own published stream of 441,000 values, entered at the thread's seed.
+# Random numbers: Sonic Pi's own published streams of 441,000 values, entered at the thread's seed.
 
-# A place in the stream: the seed says where it begins, the index how far it was read.
+# A place in a stream: the seed says where it begins, the index how far it was read.
 class Chance
   SIZE = 441_000
-  DISTINCT = 44_100
+  SOURCES = %i[white pink light_pink dark_pink perlin].freeze
 
   attr_accessor :seed, :index
 
   class << self
-    # The stream as 16-bit samples: a second, which comes ten times.
-    attr_accessor :samples
+    # By source, its stream as 16-bit samples; one that comes again and again is there once.
+    attr_accessor :streams
+
+    # The stream of the thread that runs.
+    def stream = streams.fetch(Strand.current.locals[:random_source])
+
+    def source(name)
+      unless (name.is_a?(Symbol) || name.is_a?(String)) && SOURCES.include?(name.to_sym)
+        raise ArgumentError, "invalid noise type '#{name}' - please use one of :white, :pink, :light_pink, " \
+                             ":dark_pink or :perlin instead"
+      end
+      return name.to_sym if streams.key?(name.to_sym)
+
+      raise MissingError, "the random source #{name.to_sym.inspect} is not in the built-in player: take " \
+                          "#{streams.keys.map(&:inspect).join(" or ")}, or let Sonic Pi play this"
+    end
 
     def current = Strand.current.chance
 
@@ -41,8 +55,9 @@ class Chance
 
   # The value at a place, whatever was read before.
   def at(index)
-    place = ((@seed + index + 1) % DISTINCT).to_i
-    Chance.samples.unpack1("s<", offset: 2 * place) / 32_768.0
+    stream = Chance.stream
+    place = ((@seed + index + 1) % (stream.bytesize / 2)).to_i
+    stream.unpack1("s<", offset: 2 * place) / 32_768.0
   end
 end
 
@@ -120,6 +135,18 @@ module Language
   ensure
     strand.chance = chance if chance
   end
+
+  def use_random_source(name, &block)
+    Blocks.refuse(:use_random_source, :with_random_source, block)
+    Strand.current.locals[:random_source] = Chance.source(name)
+  end
+
+  def with_random_source(name, &block)
+    Blocks.need(:with_random_source, block)
+    Strand.with(random_source: Chance.source(name), &block)
+  end
+
+  def current_random_source = Strand.current.locals[:random_source]
 
   def current_random_seed = Chance.current.seed + Chance.current.index
 end

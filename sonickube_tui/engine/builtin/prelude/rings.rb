@@ -57,6 +57,8 @@ class Vector
   def [](*where)
     return @items[place(where[0])] if where.size == 1 && !where[0].is_a?(Range)
 
+    # (Sonic Pi takes the end of a range for a length.)
+    where = [where[0].min, where[0].max] if where.size == 1
     @items[*where]&.then { |items| like(items) }
   end
 
@@ -73,11 +75,11 @@ class Vector
 
   def filter(&) = like(@items.select(&))
 
-  def drop_last(count = 1) = like(@items[0...[size - count, 0].max])
+  def drop_last(count = 1) = like(@items[0...(size - count)])
 
   def butlast = drop_last(1)
 
-  def take_last(count = 1) = like(@items.last(count))
+  def take_last(count = 1) = self[(size - count)..(size - 1)]
 
   # More than there are begins again from the front; fewer than none takes from the back.
   def take(count)
@@ -136,7 +138,7 @@ class Ring < Vector
 
   private
 
-  def place(index) = index % size
+  def place(index) = empty? ? index : index % size
 end
 
 # A list that stays at its last item.
@@ -152,7 +154,7 @@ end
 
 # A hash that never changes.
 class SPMap
-  def initialize(*pairs) = @pairs = Hash[*pairs].freeze
+  def initialize(*pairs) = @pairs = (pairs in [SPMap]) ? pairs[0].to_h : Hash[*pairs].freeze
 
   %i[[] any? assoc dig each each_key each_pair empty? fetch fetch_values flatten has_key? has_value? include?
      key key? length size].each do |name|
@@ -163,9 +165,11 @@ class SPMap
     define_method(name) { |*args, &block| SPMap.new(@pairs.public_send(name, *args, &block)) }
   end
 
-  %i[< <= > >= ==].each do |name|
+  %i[< <= > >=].each do |name|
     define_method(name) { |other| @pairs.public_send(name, other.to_h) }
   end
+
+  def ==(other) = other.is_a?(SPMap) && other.to_h == @pairs
   alias eql? ==
 
   def hash = @pairs.hash

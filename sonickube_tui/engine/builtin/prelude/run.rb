@@ -38,6 +38,7 @@ module Run
     Scheduler.reset
     Score.reset
     Cues.reset
+    Link.reset
     Scope.reset
     snippet = Strand.snippet = Snippet.new
     scope = snippet.send(:scope, told[:event])

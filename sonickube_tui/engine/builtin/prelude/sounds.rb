@@ -7,7 +7,19 @@ module Sounds
   SLIDES = %w[amp pan cutoff lpf hpf].product(%w[slide slide_shape slide_curve])
                                      .map { |parts| parts.join("_").to_sym }.freeze
 
+  # Synths of Sonic Pi's that are not here, and what to do.
+  ABSENT = {
+    winwood_lead: "its definition cannot be had: take :dpulse, or let Sonic Pi play this",
+    sound_in: "it has no microphone", sound_in_stereo: "it has no microphone"
+  }.freeze
+
   class << self
+    def instrument(name)
+      return Instruments.synth(name) unless (why = ABSENT[name.to_sym])
+
+      raise MissingError, "the synth #{name.to_sym.inspect} is not in the built-in player: #{why}"
+    end
+
     # One synth, with its arguments settled.
     def begin(instrument, args, sample: "")
       return BlankNode.new(args) if args.key?(:on) && !Options.truthy?(args.delete(:on))
@@ -80,7 +92,7 @@ end
 module Language
   def synth(name, *opts, &block)
     name ||= current_synth
-    instrument = Instruments.synth(name)
+    instrument = Sounds.instrument(name)
     args = (Strand.current.locals[:synth_defaults] || {}).merge(Options.of(opts))
     return BlankNode.new(args) if rest?(args)
 
@@ -89,13 +101,17 @@ module Language
       args = args.except(:notes, :note)
       return Sounds.chord(instrument, notes.to_a.map { |note| Sounds.note(note, args) }, args)
     end
-    args[:note] = Sounds.note(args[:note] || 52, args)
+    args[:note] = Sounds.note(args[:note] || instrument.defaults[:note] || 52, args)
     node = Sounds.synth(instrument, args)
     Threads.begin({}, block) { block.call(node) } if block
     node
   end
 
   def play(note, *opts, &)
+    if note.is_a?(Node) || note.is_a?(Recording)
+      raise "Play expects a note to play. If you want to make a sound with a sample, use 'sample ...'"
+    end
+
     note.is_a?(Hash) && opts.empty? ? synth(nil, note, &) : synth(nil, { note: }, *opts, &)
   end
 
@@ -105,7 +121,7 @@ module Language
     end
 
     args = Options.of(opts).dup
-    Sounds.chord(Instruments.synth(current_synth), notes.to_a.map { |note| Sounds.note(note, args) }, args)
+    Sounds.chord(Sounds.instrument(current_synth), notes.to_a.map { |note| Sounds.note(note, args) }, args)
   end
 
   def play_pattern(notes, *opts) = play_pattern_timed(notes, 1, *opts)
@@ -194,7 +210,7 @@ module Language
     Strand.with(scale_arguments: on, &block)
   end
 
-  def synth_names = Instruments.synths
+  def synth_names = (Instruments.synths.to_a + Sounds::ABSENT.keys).sort.ring
 
   def fx_names = Instruments.effects
 end

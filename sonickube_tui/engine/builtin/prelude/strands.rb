@@ -10,10 +10,12 @@ class Strand
   # `id` orders threads of one time as Sonic Pi does: a parent before its children, elder before younger.
   # `origin` is its block: where it was begun is told when nothing else is known.
   attr_reader :id, :name, :locals, :scopes, :origin
-  attr_accessor :time, :beat, :place, :chance, :ticks, :density, :deltas, :last_sync, :synced, :cues,
+  attr_accessor :time, :beat, :place, :chance, :ticks, :deltas, :last_sync, :synced, :slept, :cues,
                 :waiting, :warped, :last_node
 
-  DEFAULTS = { beat_seconds: 1.0, child_seeds: 0, scale_arguments: true }.freeze
+  DEFAULTS = {
+    bpm: 60.0, density: 1.0, beat_seconds: 1.0, child_seeds: 0, random_source: :white, scale_arguments: true
+  }.freeze
 
   class << self
     # The thread that runs, or ran last; and what it runs in.
@@ -35,13 +37,12 @@ class Strand
     @name = name
     @origin = origin
     @time = parent ? parent.time : 0r
-    @beat = parent ? parent.beat : 0
+    @beat = parent ? parent.beat : 0.0
     @locals = parent ? parent.locals.dup : DEFAULTS.dup
     @place = parent ? parent.place : 0
     @scopes = parent ? parent.scopes.dup : []
     @chance = Chance.new(seed)
     @ticks = {}
-    @density = 1.0
     @deltas = {}
     @cues = 0
     @spawned = 0
@@ -73,11 +74,6 @@ class Strand
 
   def before?(other) = time == other.time ? (id <=> other.id).negative? : time < other.time
 
-  def sleep(seconds)
-    @time += seconds.to_r
-    Scheduler.pause(self) unless warped
-  end
-
   private
 
   def run
@@ -105,8 +101,8 @@ module Scheduler
       @time = 0r
     end
 
-    # How far any thread has come.
-    attr_reader :time
+    # How far any thread has come, and those that go on.
+    attr_reader :time, :strands
 
     def add(strand) = @strands.push(strand) && strand
 

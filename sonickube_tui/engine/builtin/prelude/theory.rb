@@ -70,9 +70,52 @@ module Theory
     melodic_minor: :melodic_minor_asc
   }.freeze
 
+  # Turkish music divides a whole tone into nine commas, and an octave has 53 of them: a step is a letter.
+  COMMAS = { b: 4, s: 5, k: 8, t: 9, a: 12 }.transform_values { |commas| commas * (12.0 / 53) }.freeze
+
+  # Its scales are fourths and fifths, one on the other.
+  PARTS = {
+    cargah4: "ttb", buselik4: "tbt", kurdi4: "btt", rast4: "tks", ussak4: "kst", hicaz4: "sas", segah4: "stk",
+    mustear4: "tsk", cargah5: "ttbt", buselik5: "tbtt", rast5: "tkst", huseyni5: "kstt", hicaz5: "sast",
+    segah5: "stkt", low_segah5: "stks", huzzam5: "stsa", nikriz5: "tsas", ferahnak5: "sttk",
+    low_ferahnak5: "sttb", saba2: "ks", segah2: "st", low1: "s"
+  }.freeze
+
+  MAKAMS = {
+    "cargah mahur acem_asiran sevkefza" => %i[cargah5 cargah4],
+    "buselik nihavend sultani_yegah" => %i[buselik5 kurdi4],
+    "buselik_2 nihavend_2 sultani_yegah_2 ferahfeza" => %i[buselik5 hicaz4],
+    "kurdi kurdili_hicazkar" => %i[kurdi4 buselik5],
+    "kurdili_hicazkar_2" => %i[kurdi4 hicaz4 buselik5], "kurdili_hicazkar_3" => %i[kurdi4 hicaz4 hicaz5],
+    "kurdili_hicazkar_4" => %i[kurdi4 ussak4 buselik5], "kurdili_hicazkar_5" => %i[kurdi4 ussak4 ussak4],
+    "acem_kurdi" => %i[kurdi4 cargah5], "rast" => %i[rast5 rast4], "acemli_rast yegah" => %i[rast5 buselik4],
+    "yegah_2" => %i[rast5 ussak4 rast5], "suznak" => %i[rast5 hicaz4],
+    "suznak_2" => %i[rast5 hicaz4 buselik5], "ussak bayati isfahan" => %i[ussak4 buselik5],
+    "bayati_2 isfahan_2" => %i[ussak4 buselik5 kurdi4], "neva tahir" => %i[ussak4 rast5],
+    "neva_2 tahir_2" => %i[ussak4 rast5 buselik4], "karcigar" => %i[ussak4 hicaz5],
+    "bayati_araban" => %i[ussak4 hicaz5 kurdi4], "huseyni muhayyer gulizar" => %i[huseyni5 ussak4],
+    "huseyni_2" => %i[huseyni5 ussak4 buselik5], "hicaz_humayun sehnaz" => %i[hicaz4 buselik5],
+    "hicaz_humayun_2" => %i[hicaz4 buselik5 kurdi4], "hicaz sehnaz_2" => %i[hicaz4 rast5],
+    "hicaz_2" => %i[hicaz4 rast5 buselik4], "uzzal sehnaz_3" => %i[hicaz5 ussak4],
+    "uzzal_2" => %i[hicaz5 ussak4 buselik5],
+    "zirguleli_hicaz zirguleli_suznak hicazkar evcara suzidil sedaraban sehnaz_4 dugah_2" => %i[hicaz5 hicaz4],
+    "zirguleli_hicaz_2 zirguleli_suznak_2 hicazkar_2" => %i[hicaz5 hicaz4 buselik5],
+    "zirguleli_suznak_3" => %i[hicaz5 hicaz4 hicaz5], "evcara_2" => %i[hicaz5 hicaz4 mustear4],
+    "evcara_3" => %i[hicaz5 hicaz4 low_ferahnak5], "evcara_4" => %i[hicaz5 hicaz4 low_segah5],
+    "suzidil_2" => %i[hicaz5 hicaz4 hicaz5 kurdi4], "sedaraban_2" => %i[hicaz5 hicaz4 hicaz4 buselik5],
+    "segah" => %i[segah5 hicaz4], "segah_2" => %i[segah2 ussak4 buselik5], "huzzam" => %i[huzzam5 hicaz4],
+    "huzzam_2" => %i[segah2 hicaz4 buselik5], "saba dugah" => %i[saba2 hicaz5 hicaz4], "evic" => %i[segah4],
+    "evic_2" => %i[low_segah5], "bestenigar" => %i[segah4 low1 hicaz5 hicaz4],
+    "ferahnak" => %i[ferahnak5 hicaz4], "sevkefza_2" => %i[cargah5 hicaz5 hicaz4],
+    "sevkefza_3" => %i[nikriz5 hicaz5 hicaz4], "ferahfeza_2" => %i[buselik5 ussak4]
+  }.flat_map do |names, parts|
+    steps = parts.flat_map { |part| PARTS[part].chars.map { |step| COMMAS[step.to_sym] } }
+    names.split.map { |name| [name.to_sym, steps] }
+  end.to_h.freeze
+
   SCALES = begin
     scales = STEPS.merge(ROTATED.transform_values { |name, by| STEPS[name].rotate(by) })
-    scales.merge(ALSO.transform_values { |name| scales[name] }).freeze
+    scales.merge(ALSO.transform_values { |name| scales[name] }, MAKAMS).freeze
   end
 
   # Semitones above the root, and the names of each chord.
@@ -85,7 +128,7 @@ module Theory
     [0, 3, 8, 10] => "m7+5", [0, 4, 7, 10] => "7 dom7", [0, 4, 7, 11] => "major7 M7",
     [0, 3, 7, 10] => "minor7 m7", [0, 3, 6, 9] => "diminished7 dim7 i7", [0, 4, 7, 10, 14] => "9",
     [0, 3, 7, 10, 14] => "m9 m7+9", [0, 4, 7, 11, 14] => "maj9", [0, 5, 7, 10, 14] => "9sus4",
-    [0, 4, 7, 9, 14] => "6*9", [0, 3, 9, 7, 14] => "m6*9", [0, 4, 7, 10, 13] => "7-9",
+    [0, 4, 7, 9, 14] => "6*9", [0, 3, 7, 9, 14] => "m6*9", [0, 4, 7, 10, 13] => "7-9",
     [0, 3, 7, 10, 13] => "m7-9", [0, 4, 7, 10, 15] => "7-10", [0, 4, 7, 10, 16] => "7-11",
     [0, 4, 7, 10, 20] => "7-13", [0, 10, 13] => "9+5", [0, 10, 14] => "m9+5", [0, 4, 8, 10, 13] => "7+5-9",
     [0, 3, 8, 10, 13] => "m7+5-9", [0, 4, 7, 10, 14, 17] => "11", [0, 3, 7, 10, 14, 17] => "m11",
@@ -178,10 +221,12 @@ module Language
     Note.new(name, Options.of(opts)[:octave])
   end
 
-  def note_range(low, high, *opts)
-    notes = note(low)..note(high)
+  def note_range(first, last, *opts)
+    first, last = note(first), note(last)
+    notes = Range.new(*[first, last].minmax)
     classes = Options.of(opts)[:pitches]&.map { |pitch| note(pitch).to_i % 12 }
-    (classes ? notes.select { |n| classes.include?(n.to_i % 12) } : notes).ring
+    notes = (classes ? notes.select { |n| classes.include?(n.to_i % 12) } : notes).ring
+    first <= last ? notes : notes.reverse
   end
 
   def scale(tonic_or_name, name_or_opts = nil, opts = nil)
@@ -222,7 +267,7 @@ module Language
     shift.round.abs.times do
       notes = shift.positive? ? notes.drop(1) << (notes[0] + 12) : (notes[0..-2] << (notes[-1] - 12)).sort
     end
-    notes.ring
+    notes.sort.ring
   end
   alias invert_chord chord_invert
 
@@ -239,8 +284,12 @@ module Language
   def ratio_to_pitch(ratio) = 12.0 * Math.log2(ratio.abs.to_f)
 
   def midi_to_hz(note)
-    note = note(note) unless note.is_a?(Numeric)
-    440.0 * (2**((note - 69) / 12.0))
+    number = note(note)
+    unless number.is_a?(Numeric)
+      raise "Invalid argument to midi_to_hz. Expected a note or a number, got: #{note.inspect}"
+    end
+
+    440.0 * (2**((number - 69) / 12.0))
   end
 
   # The factor is 1 / 440 to the digits that Sonic Pi reckons with.

@@ -41,10 +41,9 @@ module Language
     Blocks.need(:loop, block)
     Kernel.loop do
       strand = Strand.current
-      strand.synced = false
-      before = strand.time
+      strand.synced = strand.slept = false
       block.call
-      raise ZeroTimeLoopError, "loop did not sleep or sync!" unless strand.time > before || strand.synced
+      raise ZeroTimeLoopError, "loop did not sleep or sync!" unless strand.slept || strand.synced
     end
   end
 
