@@ -29,8 +29,8 @@ IN: dict[str, str] = {
     ),
     "Time": (
         "sleep wait use_bpm with_bpm use_bpm_mul with_bpm_mul current_bpm current_bpm_mode "
-        "current_beat_duration beat current_beat bt rt vt current_time density at time_warp with_swing tuplets "
-        "link link_sync set_link_bpm! block_duration block_slept?"
+        "current_beat_duration beat current_beat bt rt vt current_time density at time_warp with_swing "
+        "tuplets link link_sync set_link_bpm! block_duration block_slept?"
     ),
     "Threads": "in_thread loop live_loop stop cue sync sync_bpm set get live_state",
     "Random": (
@@ -94,7 +94,8 @@ _WHY = {
     ),
     "it has no engine to set up: leave it out": (
         "set_audio_latency! set_control_delta! set_recording_bit_depth! current_sched_ahead_time "
-        "scsynth_info status use_external_synths current_debug current_arg_checks current_amp start_amp_monitor"
+        "scsynth_info status use_external_synths current_debug current_arg_checks current_amp "
+        "start_amp_monitor"
     ),
     "it is not Minecraft: leave it out": (
         "mc_location mc_teleport mc_get_pos mc_set_pos mc_set_tile mc_get_tile mc_surface_teleport "
@@ -131,12 +132,13 @@ BEFORE = {
 
 ELSEWHERE = {
     "`puts` of a `scale` or `chord`": "shows its notes as a ring, without the name",
+    "`cue`, `set`, functions and the names of loops": "are each run's own; in Sonic Pi all runs share them",
     "the link clock": (
         "is each run's own: it begins with the run, at 60 beats a minute unless `set_link_bpm!` says another "
         "number, nobody else is on it, and it always plays, so that `link_sync` is `link`"
     ),
     "`with_bpm :link`": "is in; Sonic Pi has only `use_bpm :link`",
-    "`use_random_source`": "has the sources SOURCES; Sonic Pi's others are not in",
+    "`use_random_source`": "has `:white`; `:pink`, `:light_pink`, `:dark_pink` and `:perlin` are not in",
     "`:winwood_lead`": "is not in: its definition cannot be had from where the others come",
     "arguments": "are not checked against their limits, as in a Sonic Pi that is not told to",
     "`onset:` of a sample": "is not in; `slice:`, `start:` and `finish:` are",
