@@ -1,4 +1,4 @@
-"""Whether a text is Ruby, told without Ruby."""
+"""Whether a text is Ruby as Sonic Pi reads it, told without Ruby."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from functools import cache
 import msgspec
 import tree_sitter_ruby
 from tree_sitter import Language, Node, Parser
+
+from sonickube_tui.music.preparser import PreParseError, preparse
 
 
 class SyntaxProblem(msgspec.Struct, frozen=True, gc=False):
@@ -23,7 +25,11 @@ def ruby() -> Language:
 
 
 def check(text: str) -> SyntaxProblem | None:
-    """The first syntax error, or None when the text parses as Ruby."""
+    """The first syntax error, or None when the text parses as what Sonic Pi makes of it."""
+    try:
+        text = preparse(text)
+    except PreParseError as refused:
+        return SyntaxProblem(refused.line, str(refused))
     nodes = [Parser(ruby()).parse(text.encode("utf-8", "replace")).root_node]
     while nodes:
         node = nodes.pop()

@@ -28,6 +28,21 @@ puts JSON.generate(told)
 """
 
 
+SINCE_3_3 = frozenset({"mix_slide", "pre_mix_slide", "pre_amp_slide", "note_slide"})
+"""Of every effect but `level`, in beats from Sonic Pi 3.3 on: `synthinfo.rb` of 4.5.1, lines 5712-5760."""
+
+ENVELOPE = "attack decay sustain release"
+IN_BEATS_SINCE = {
+    "bass_highend": f"note_slide amp_slide pan_slide {ENVELOPE} cutoff_slide res_slide",
+    "organ_tonewheel": f"note_slide amp_slide pan_slide {ENVELOPE} rs_delay rs_onset",
+    "rhodey": f"note_slide amp_slide pan_slide {ENVELOPE}",
+    "rodeo": f"note_slide amp_slide pan_slide {ENVELOPE} cutoff_slide",
+    "sc808_snare": "amp_slide pan_slide",
+    "sc808_tomlo": "amp_slide pan_slide",
+}
+"""Of synths that 3.2.2 has not: `synthinfo.rb` of 4.5.1, `bpm_scale_args`."""
+
+
 def definition(version: int, name: str, arguments: dict[str, float]) -> bytes:
     """The beginning of a file as SuperCollider writes it."""
     count = ">i" if version == 2 else ">h"
@@ -82,6 +97,23 @@ def test_sonic_pi_counts_the_same_arguments_in_beats_and_notes(ours: dict[str, I
     for name in shared:
         mine, original = ours[name], theirs[name]
         assert mine.name == original["synth"]
-        assert set(mine.beats) == set(original["beats"]) & set(mine.defaults), name
+        later = SINCE_3_3 if name.startswith("fx_") and name != "fx_level" else frozenset()
+        assert set(mine.beats) == (set(original["beats"]) | later) & set(mine.defaults), name
         assert set(mine.notes) == set(original["notes"]) & set(mine.defaults), name
-        assert mine.beats == {beat: original["defaults"][beat] for beat in mine.beats}, name
+        assert mine.beats == {beat: original["defaults"].get(beat, 0.0) for beat in mine.beats}, name
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("name", IN_BEATS_SINCE)
+def test_later_synths_count_in_beats_what_4_5_1_does(ours: dict[str, Instrument], name: str) -> None:
+    assert set(ours[name].beats) == {*IN_BEATS_SINCE[name].split()}
+
+
+@pytest.mark.real
+def test_where_the_definition_has_another_default(ours: dict[str, Instrument]) -> None:
+    assert {beat: ours["rodeo"].beats[beat] for beat in ENVELOPE.split()} == {
+        "attack": 0,
+        "decay": 1,
+        "sustain": 0.8,
+        "release": 1,
+    }

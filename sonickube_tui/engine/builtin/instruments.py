@@ -2,7 +2,8 @@
 
 Names and defaults are read from the compiled synth definitions that are installed. What a definition does
 not say is told here by rule: Sonic Pi converts some arguments from beats to seconds and from note names to
-MIDI numbers before it sends them (read in Sonic Pi 3.2.2's `synthinfo.rb`).
+MIDI numbers before it sends them (read in Sonic Pi 4.5.1's `synthinfo.rb`; 3.2.2 has the slides of an effect's
+`mix`, `pre_mix` and `pre_amp`, and an autotuner's `note_slide`, in seconds).
 """
 
 from __future__ import annotations
@@ -25,25 +26,32 @@ NOT_PLAYED = re.compile(
 )
 """Definitions that Sonic Pi has for itself, or that need an input or a file."""
 
-IN_BEATS = re.compile(r"(cutoff_)?(attack|decay|sustain|release)|(max_|mod_)?phase|\w+_slide")
-
-EFFECTS_NOT_IN_BEATS = frozenset({"mix_slide", "pre_mix_slide", "pre_amp_slide", "transpose_slide"})
+IN_BEATS = re.compile(
+    r"(cutoff_)?(attack|decay|sustain|release)|(max_|mod_)?phase|rs_(delay|onset)|ramp_length|\w+_slide"
+)
 
 PLAYERS_IN_BEATS = re.compile(
     r"(amp|pan|pre_amp|lpf_min|threshold|slope_below|slope_above|clamp_time|relax_time)_slide"
 )
 
 NOT_IN_BEATS = {
+    "bass_highend": re.compile(r"drive_slide"),
     "blade": re.compile(r"vibrato_(rate|depth)_slide"),
+    "gabberkick": re.compile(r"boost_slide"),
+    "organ_tonewheel": re.compile(r"(?!note|amp|pan)\w+_slide"),
+    "rhodey": re.compile(r"(lfo_width|lfo_rate|mod_index|mix)_slide"),
+    "sc808": re.compile(r"decay|(lpf|hpf)_slide"),
     "mod_fm": re.compile(r"mod_(phase|range|pulse_width)_slide"),
-    "fx_autotuner": re.compile(r"(note|formant_ratio)_slide"),
+    "fx_autotuner": re.compile(r"formant_ratio_slide"),
     "fx_flanger": re.compile(r"decay|pulse_width_slide"),
     "fx_gverb": re.compile(r"release|(spread|damp|pre_damp|dry)_slide"),
-    "fx_octaver": re.compile(r"\w+_amp_slide"),
+    "fx_level": re.compile(r"(pre_)?mix_slide|pre_amp_slide"),
+    "fx_octaver": re.compile(r"(?!pre_)\w+_amp_slide"),
     "fx_panslicer": re.compile(r"amp_(min|max)_slide"),
     "fx_tremolo": re.compile(r"pulse_width_slide"),
+    "fx_whammy": re.compile(r"transpose_slide"),
 }
-"""Exceptions of single definitions."""
+"""Exceptions of single definitions, and of the drums of the 808."""
 
 FOLLOWING = {
     "tb303": {f"cutoff_{part}": part for part in ("attack", "decay", "sustain", "release")},
@@ -51,16 +59,22 @@ FOLLOWING = {
 }
 """Arguments whose default is another argument."""
 
-DEFAULTS = {"tb303": {"attack": 0.0}, "prophet": {"attack": 0.0}}
+DEFAULTS = {
+    "tb303": {"attack": 0.0},
+    "prophet": {"attack": 0.0},
+    "rodeo": {"decay": 1.0, "sustain": 0.8},
+}
 """Where Sonic Pi takes another default in beats than the definition has."""
 
 NOTES = re.compile(
-    r"cutoff(_min|_max)?|centre|freq|(low|mid|high)(_shelf)?_note"
+    r"cutoff(_min|_max)?|centre|freq|(low|mid|high)(_shelf)?_note|head_hpf"
     r"|(lpf|hpf)(_min|_max|_(init|attack|decay|sustain|release)_level)?"
 )
 """Arguments that take the name of a note."""
 
-PLAYER_SYNONYMS = {f"cutoff{end}": f"lpf{end}" for end in ("", "_slide", "_slide_shape", "_slide_curve")}
+CUTOFF_IS_LPF = re.compile(r"\w+_player|sc808_(clap|snare)")
+
+SYNONYMS = {f"cutoff{end}": f"lpf{end}" for end in ("", "_slide", "_slide_shape", "_slide_curve")}
 
 
 class Instrument(msgspec.Struct, frozen=True, gc=False):
@@ -142,15 +156,15 @@ def _instrument(short: str, defaults: Mapping[str, float]) -> Instrument:
         defaults=dict(defaults),
         beats=beats,
         notes=[name for name in defaults if NOTES.fullmatch(name) or (effect and name == "note")],
-        synonyms=PLAYER_SYNONYMS if short.endswith("_player") else {},
+        synonyms=SYNONYMS if CUTOFF_IS_LPF.fullmatch(short) else {},
     )
 
 
 def _in_beats(short: str, argument: str) -> bool:
     if short.endswith("_player"):
         return PLAYERS_IN_BEATS.fullmatch(argument) is not None
-    if short.startswith("fx_") and argument in EFFECTS_NOT_IN_BEATS:
-        return False
-    if (exceptions := NOT_IN_BEATS.get(short)) and exceptions.fullmatch(argument):
+    if (
+        exceptions := NOT_IN_BEATS.get("sc808" if short.startswith("sc808_") else short)
+    ) and exceptions.fullmatch(argument):
         return False
     return IN_BEATS.fullmatch(argument) is not None

@@ -34,6 +34,7 @@ from sonickube_tui.engine.builtin.score import (
     ScoreEvent,
 )
 from sonickube_tui.engine.builtin.wasm import Instance, RubyError, compiled
+from sonickube_tui.music.preparser import PreParseError, preparse
 
 SECONDS = 1.0
 """Seconds of real time in which an advance must be worked out: a hundred times what snippets take."""
@@ -106,16 +107,22 @@ class Ruby:
         numbers. A run of the same number is stopped.
         """
         self.stop(run)
+        text = text.encode("utf-8", "replace").decode()
+        refused = None
+        try:
+            ruby = preparse(text)
+        except PreParseError as error:
+            ruby, refused = "", Failed(0.0, "PreParseError", str(error), error.line)
         instance = Instance(self._engine, self._module)
         instance.become(self._image)
         told = {
-            "text": text.encode("utf-8", "replace").decode(),
+            "text": ruby,
             "event": event,
             "tempo": tempo,
             "seed": seed,
         }
         instance.run(f"Run.begin(Wire.read({_packed(told)}, symbols: true))")
-        self._runs[run] = _Run(instance, text.count("\n") + 1)
+        self._runs[run] = _Run(instance, text.count("\n") + 1, refused)
 
     def advance(self, run: int, until: float) -> list[ScoreEvent]:
         """Work a run out up to `until` seconds of its virtual time, and give what is new, in order of time.
@@ -124,6 +131,9 @@ class Ruby:
         end it. Raises KeyError for a run that is over.
         """
         going = self._runs[run]
+        if going.refused:
+            self.stop(run)
+            return [going.refused, Ended(0.0)]
         try:
             # The first tick may come at once.
             going.instance.limit(math.ceil(self._seconds / TICK) + 1)
@@ -204,11 +214,15 @@ def installed_ruby() -> Ruby:
 
 
 class _Run:
-    """A run and its Ruby: the lines of its text, how far it was worked out, which of its effects are open."""
+    """A run and its Ruby: the lines of its text, how far it was worked out, which of its effects are open.
 
-    def __init__(self, instance: Instance, lines: int) -> None:
+    `refused` says why its text is not even read.
+    """
+
+    def __init__(self, instance: Instance, lines: int, refused: Failed | None) -> None:
         self.instance = instance
         self.lines = lines
+        self.refused = refused
         self.reached = 0.0
         self.effects: list[int] = []
 
