@@ -1,8 +1,8 @@
 """What Sonic Pi makes of a program's text before it is Ruby, and which texts it refuses.
 
-`(ring, 1, 2)` and `(knit 1, 2, 3, 4,)` are no Ruby; Sonic Pi reads them as `ring(1, 2)` and `knit(1, 2, 3, 4,)`.
-The names of what gives lists may not be variables. Both hold for the text as it stands, in strings and comments
-too (`preparser.rb` and `docsystem.rb` of Sonic Pi 4.5.1).
+`(ring, 1, 2)` and `(knit 1, 2, 3, 4,)` are no Ruby; Sonic Pi reads them as calls. The names of what gives
+lists may not be variables. Both hold for the text as it stands, in strings and comments too (`preparser.rb`
+and `docsystem.rb` of Sonic Pi 4.5.1).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What Sonic Pi's pre-parser makes of a text, by its own source; 4.5.1's `test_preparser.rb` has such cases."""
+"""What Sonic Pi's pre-parser makes of a text, by the source of 4.5.1."""
 
 from __future__ import annotations
 

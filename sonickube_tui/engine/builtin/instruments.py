@@ -2,8 +2,8 @@
 
 Names and defaults are read from the compiled synth definitions that are installed. What a definition does
 not say is told here by rule: Sonic Pi converts some arguments from beats to seconds and from note names to
-MIDI numbers before it sends them (read in Sonic Pi 4.5.1's `synthinfo.rb`; 3.2.2 has the slides of an effect's
-`mix`, `pre_mix` and `pre_amp`, and an autotuner's `note_slide`, in seconds).
+MIDI numbers before it sends them (read in Sonic Pi 4.5.1's `synthinfo.rb`; before 3.3, the slides of an
+effect's `mix`, `pre_mix` and `pre_amp` were in seconds).
 """
 
 from __future__ import annotations
@@ -163,8 +163,7 @@ def _instrument(short: str, defaults: Mapping[str, float]) -> Instrument:
 def _in_beats(short: str, argument: str) -> bool:
     if short.endswith("_player"):
         return PLAYERS_IN_BEATS.fullmatch(argument) is not None
-    if (
-        exceptions := NOT_IN_BEATS.get("sc808" if short.startswith("sc808_") else short)
-    ) and exceptions.fullmatch(argument):
+    exceptions = NOT_IN_BEATS.get("sc808" if short.startswith("sc808_") else short)
+    if exceptions and exceptions.fullmatch(argument):
         return False
     return IN_BEATS.fullmatch(argument) is not None
