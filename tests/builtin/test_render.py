@@ -127,7 +127,9 @@ def test_an_effect_sounds_rings_on_and_is_freed(stage: Stage) -> None:
     assert not of(samples, 1).between((end + BLOCK) / RATE).samples.any()
 
 
-@pytest.mark.parametrize(("effect", "early"), [("tremolo", 0.0), ("slicer", 0.0), ("reverb", 0.005)])
+@pytest.mark.parametrize(
+    ("effect", "early"), [("tremolo", 0.0), ("slicer", 0.0), ("pitch_shift", 0.005), ("reverb", 0.5)]
+)
 def test_an_effect_begins_when_it_does_in_sonic_pi(effect: str, early: float) -> None:
     name = f"sonic-pi-fx_{effect}"
     commands = Scribe(0, RATE, Resources()).write([Effect(0.5, 1, name, {}), beep(0.5, node=2, place=1)])
@@ -154,6 +156,34 @@ def test_effects_sound_in_one_another(stage: Stage) -> None:
     assert inner < 1e-4
     assert outer == pytest.approx(0.5 * alone, rel=0.05)
     assert opened == pytest.approx(outer, rel=0.05)
+
+
+def test_what_begins_before_its_effect_goes_through_it(stage: Stage) -> None:
+    """Also an effect in an effect. What began as soon as it was asked for hears it from its beginning."""
+    events = [
+        beep(0.0, 60.0, node=1, release=0.2),
+        Effect(1.0, 2, "sonic-pi-fx_reverb", {"mix": 0.0, "amp": 0.5}),
+        Effect(0.9, 3, "sonic-pi-fx_reverb", {"mix": 0.0, "amp": 0.5}, place=2),
+        beep(0.8, 60.0, node=4, place=3, release=0.2),
+        EffectEnd(1.0, 3, 0.0),
+        EffectEnd(1.0, 2, 0.0),
+        Ended(1.0),
+    ]
+    sound = heard(stage, events, 3.0)
+    alone, through = sound.between(0.0, 0.1).peak, sound.between(0.8, 0.9).peak
+    assert through == pytest.approx(0.25 * alone, rel=0.05)
+
+
+def test_what_begins_before_an_effect_on_time_is_heard_from_then_on(stage: Stage) -> None:
+    events = [
+        Effect(0.5, 1, "sonic-pi-fx_level", {}),
+        beep(0.25, node=2, place=1, release=1.0),
+        EffectEnd(0.5, 1, 0.0),
+        Ended(0.5),
+    ]
+    sound = heard(stage, events, 2.0)
+    assert sound.between(0.25, 0.49).peak == 0.0
+    assert sound.between(0.52, 1.0).peak > 0.01
 
 
 def test_a_loop_of_effects_never_runs_out_of_buses(stage: Stage) -> None:

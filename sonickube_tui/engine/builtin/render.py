@@ -25,11 +25,15 @@ MAIN_AMP = 1.0
 LEAD_IN = BLOCK
 """Frames that a run's mixers are there before it begins: their first block is silent."""
 
-EFFECT_EARLY = round(0.005 * RATE)
-"""Frames that an effect of `EARLY` is there before what sounds in it: Sonic Pi's control delta."""
+AHEAD = round(0.5 * RATE)
+"""Frames that Sonic Pi works ahead: so long before an effect begins, what sounds in it has its place."""
 
-EARLY = frozenset(f"sonic-pi-fx_{name}" for name in ("eq", "gverb", "pitch_shift", "reverb", "tanh"))
-"""Those that do not begin with what sounds in them: `trigger_with_logical_clock?` in `synthinfo.rb`."""
+EARLY = {"sonic-pi-fx_pitch_shift": round(0.005 * RATE)} | {
+    f"sonic-pi-fx_{name}": AHEAD for name in ("eq", "gverb", "reverb", "tanh")
+}
+"""Frames that some effects begin before their time: `trigger_with_logical_clock?` in `synthinfo.rb`. Most
+begin with what sounds in them, these as soon as they are asked for, and one by Sonic Pi's control delta.
+"""
 
 AFTERWARDS = 0.1
 """Seconds that a run's mixer goes on after its last sound: its limiter looks 20 ms ahead."""
@@ -101,7 +105,8 @@ class _Node(msgspec.Struct):
     """A sound or an effect: what is controlled, what is freed, until when it sounds, and its commands.
 
     `place` is where it sounds. What sounds in an effect is put into the group `inner`, onto the pair `bus`,
-    which is its `own` unless there was none for it. Its `controls` count among its commands.
+    which is its `own` unless there was none for it; `since` is the frame from which on these are there. Its
+    `controls` count among its commands.
     """
 
     id: int
@@ -112,6 +117,7 @@ class _Node(msgspec.Struct):
     inner: int = 0
     bus: int = 0
     own: bool = False
+    since: int = 0
     controls: int = 0
 
 
@@ -125,12 +131,20 @@ class Scribe:
         self.end: int | None = None
         """The frame from which on nothing of it sounds; None while that is not known."""
         self._group, inner = resources.node(), resources.node()
-        self._root = _Node(self._group, self._group, _FOREVER, [], inner=inner, bus=2 * STRIPS + 4 * strip)
+        self._root = _Node(
+            self._group,
+            self._group,
+            _FOREVER,
+            [],
+            inner=inner,
+            bus=2 * STRIPS + 4 * strip,
+            since=start - LEAD_IN,
+        )
         self._nodes: dict[int, _Node] = {0: self._root}
 
     def begin(self) -> list[Command]:
         """The run's groups and its two mixers."""
-        root, frame = self._root, self.start - LEAD_IN
+        root, frame = self._root, self._root.since
         run = {"in_bus": root.bus, "out_bus": root.bus + 2, "amp": RUN_AMP}
         main = {"in_bus": root.bus + 2, "out_bus": 2 * self.strip, "amp": MAIN_AMP}
         return [
@@ -177,6 +191,7 @@ class Scribe:
     def _play(self, play: Play, frame: int) -> list[Command]:
         place = self._nodes.get(play.place, self._root)
         self._forget(frame)
+        frame = max(frame, place.since)
         until = frame + math.ceil(synths.seconds(play) * RATE)
         node = _Node(number := self._resources.node(), number, until, [], play.place)
         self._nodes[play.node] = node
@@ -199,12 +214,12 @@ class Scribe:
 
     def _effect(self, effect: Effect, frame: int) -> list[Command]:
         place = self._nodes.get(effect.place, self._root)
-        if effect.synth in EARLY:
-            frame = max(frame - EFFECT_EARLY, self.start - LEAD_IN)
-        bus = self._resources.bus(frame)
+        since = max(frame - AHEAD, place.since)
+        frame = max(frame - EARLY.get(effect.synth, 0), since)
+        bus = self._resources.bus(since)
         if bus is None:  # As in Sonic Pi, what is in it is heard without it.
             self._nodes[effect.node] = _Node(
-                0, 0, _FOREVER, [], effect.place, inner=place.inner, bus=place.bus
+                0, 0, _FOREVER, [], effect.place, inner=place.inner, bus=place.bus, since=place.since
             )
             return []
         container = self._resources.node()
@@ -217,14 +232,15 @@ class Scribe:
             inner=self._resources.node(),
             bus=bus,
             own=True,
+            since=since,
         )
         self._nodes[effect.node] = node
         arguments: dict[str, float] = effect.args | {"in_bus": bus, "out_bus": place.bus}
         if effect.synth in _WITH_RAND_BUFFER:
             arguments["rand_buf"] = RAND_BUFFER
         return [
-            self._keep(node, frame, "/g_new", container, _TAIL, place.inner),
-            self._keep(node, frame, "/g_new", node.inner, _HEAD, container),
+            self._keep(node, since, "/g_new", container, _TAIL, place.inner),
+            self._keep(node, since, "/g_new", node.inner, _HEAD, container),
             self._keep(node, frame, "/s_new", effect.synth, node.id, _TAIL, container, *_flat(arguments)),
         ]
 

@@ -2,7 +2,8 @@
 
 Times (`at`) are seconds of virtual time since the run began, after the beats were converted. Arguments are
 what Sonic Pi would send to scsynth, in seconds and MIDI notes, without buses and buffer numbers; what is not
-sent has the synth definition's own default. Events of one time are to be done in the order of the list.
+sent has the synth definition's own default. Events of one time are to be done in the order of the list, and
+an effect stands before what is in it, though that may begin earlier.
 
 A run has a tree of places to sound in: 0 is its own output, every other is an `Effect`, named by its `node`.
 """
@@ -19,8 +20,9 @@ class Play(msgspec.Struct, frozen=True, gc=False, tag=True):
     """A synth or a sample begins; it ends by itself, when its envelope does.
 
     `synth` is the name of a synth definition (`sonic-pi-beep`), `node` the sound's number in this run (1 or
-    more, shared with effects), `place` where it sounds: 0 or an effect's node. `sample` is the name of the
-    built-in sample (`bd_haus`) whose buffer is to be the argument `buf`; empty for a synth.
+    more, shared with effects), `place` where it sounds: 0 or an effect's node. `sample` is the sample whose
+    buffer is to be the argument `buf`: the name of a built-in one (`bd_haus`), or the whole path of a WAV
+    file that one of the user's own was decoded to. It is empty for a synth.
     """
 
     at: float

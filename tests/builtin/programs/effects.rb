@@ -8,7 +8,7 @@ with_fx :reverb, room: 0.8 do |verb|
     sleep 0.5
     play 64
   end
-  control verb, mix: 0.2, mix_slide: 1
+  control verb, mix: 0.2, amp_slide: 1
   sleep 0.25
   play 65
 end

@@ -43,7 +43,7 @@ module Effects
       args = Instruments.settle(args, instrument)
       Instruments.slides(args, instrument)
       strand = Strand.current
-      node = Node.new(Score.next_node, instrument.name, args)
+      node = Node.new(Score.next_node, instrument.name, args, instrument)
       Score.add(:Effect, strand.time, node: node.id, synth: instrument.name, place: strand.place,
                                        args: Score.numbers(args, Instruments.known(instrument.name)))
       strand.last_node = node

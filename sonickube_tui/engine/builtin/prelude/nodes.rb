@@ -18,8 +18,7 @@ class Node
 
   attr_reader :id, :name, :args, :instrument
 
-  # `instrument` is nil for an effect: Sonic Pi does not convert what changes one.
-  def initialize(id, name, args, instrument = nil)
+  def initialize(id, name, args, instrument)
     @id = id
     @name = name
     @args = Args.from(args)

@@ -29,11 +29,12 @@ module Score
 
     def next_node = @nodes += 1
 
-    # Events up to a time, in the order of time; later ones wait for their turn.
+    # Events up to a time, in the order of time; later ones wait for their turn. An effect comes before what is
+    # in it, also what was warped to a time before it.
     def take(limit)
-      taken, @events = @events.each_with_index.partition { |event, _| event[:at] <= limit }
-      @events = @events.map(&:first)
-      taken.sort_by { |event, n| [event[:at], n] }.map(&:first)
+      taken, kept = @events.zip(turns).each_with_index.partition { |(_, turn), _| turn <= limit }
+      @events = kept.map { |(event, _), _| event }
+      taken.sort_by { |(_, turn), n| [turn, n] }.map { |(event, _), _| event }
     end
 
     # Only what the synth definition knows is sent, as numbers.
@@ -61,6 +62,18 @@ module Score
     def here = line(*caller, *Strand.current&.backtrace)
 
     private
+
+    # When each event is to be told.
+    def turns
+      first = {}
+      turns = @events.reverse.map do |event|
+        turn = event[:at]
+        turn = [turn, first[event[:node]] || turn].min if event[:type] == :Effect
+        first[event[:place]] = [turn, first[event[:place]] || turn].min if event[:place]
+        turn
+      end
+      turns.reverse
+    end
 
     def count(second)
       @second, @count = second, 0 if second > @second
