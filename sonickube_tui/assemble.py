@@ -230,6 +230,15 @@ def snippet_folders(settings: Settings) -> list[Path]:
     return [shipped("snippets") / settings.theme, own]
 
 
+def sample_folders(settings: Settings) -> list[Path]:
+    """Where the sound files of snippets are: beside them, in `samples/` there, and in the user's own folder.
+
+    As with snippets, the user's come before the theme's. Raises UserError as `snippet_folders` does.
+    """
+    beside = [one for folder in reversed(snippet_folders(settings)) for one in (folder, folder / "samples")]
+    return [*beside, config_folder() / "samples"]
+
+
 def engine(settings: Settings, *, required: bool = False) -> Engine:
     """What makes the sound; with `required` its run ends with a UserError when no Sonic Pi answers.
 
@@ -240,10 +249,10 @@ def engine(settings: Settings, *, required: bool = False) -> Engine:
     if settings.engine == "builtin":
         if lack := missing():
             raise UserError("; ".join(lack))
-        return BuiltIn(settings.audio)
+        return BuiltIn(settings.audio, sample_folders(settings))
     played_by = sonic_pi(settings, required=required)
     if settings.engine == "auto" and not settings.sonic_pi and not required:
-        return Fallback(played_by, BuiltIn(settings.audio))
+        return Fallback(played_by, BuiltIn(settings.audio, sample_folders(settings)))
     return played_by
 
 

@@ -150,6 +150,7 @@ def bounce(
                 file,
                 theme=theme,
                 library=Library(assemble.snippet_folders(settings)),
+                samples=assemble.sample_folders(settings),
                 merger=Merger(settings.onsets_per_second, theme.window),
                 dim_db=settings.dim_db,
                 bits=bits,

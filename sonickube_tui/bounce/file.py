@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -79,12 +79,14 @@ def bounce(
     theme: Theme,
     library: Library,
     merger: Merger,
+    samples: Sequence[Path] = (),
     dim_db: float = DIM_DB,
     bits: int = 16,
     progress: Callable[[float], None] = lambda seconds: None,
 ) -> Bounced:
-    """Write what of a session would be heard. The same session and snippets give the same bytes.
+    """Write what of a session would be heard. The same session, snippets and sound files give the same bytes.
 
+    `samples` are the folders in which snippets may find sound files, the first one that has a file counts.
     `progress` is told the seconds that are written. What is written so far stays when it is interrupted.
     Raises UserError when the file cannot be written, and as the session does.
     """
@@ -109,12 +111,12 @@ def bounce(
             soundfile.SoundFile(
                 file, "x", RATE, 2, subtype=f"PCM_{bits}", format=FORMATS[file.suffix.lower()]
             ) as out,
-            closing(Performance()) as performance,
+            closing(Performance(samples)) as performance,
             closing(performance.samples(cues(), seconds=excerpt.seconds + RING_OUT)) as blocks,
         ):
-            for samples in blocks:
-                out.write(samples)
-                written += len(samples)
+            for mixed in blocks:
+                out.write(mixed)
+                written += len(mixed)
                 progress(written / RATE)
     except (OSError, soundfile.LibsndfileError) as error:
         raise UserError(f"{file} cannot be written: {error}") from None

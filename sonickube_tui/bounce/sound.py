@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from sonickube_tui.bounce.plan import Heard, Mixed
+from sonickube_tui.engine.builtin.files import Files
 from sonickube_tui.engine.builtin.mix import Samples
 from sonickube_tui.engine.builtin.offline import Move, Take, offline
 from sonickube_tui.engine.builtin.score import Ended, Failed, ScoreEvent
@@ -19,12 +22,16 @@ LONGEST = 60.0
 
 
 class Performance:
-    """Plays what is heard. The same voices and mixes give the same samples."""
+    """Plays what is heard. The same voices, mixes and sound files give the same samples.
 
-    def __init__(self) -> None:
+    `samples` are the folders in which snippets may find sound files.
+    """
+
+    def __init__(self, samples: Sequence[Path]) -> None:
         self.failures: list[tuple[str, Failed]] = []
         """Which snippets failed, and how."""
-        self._ruby = installed_ruby()
+        self._decoded = TemporaryDirectory(prefix="sonickube-", ignore_cleanup_errors=True)
+        self._ruby = installed_ruby(Files(samples, Path(self._decoded.name)))
 
     def samples(self, cues: Iterable[Heard | Mixed], *, seconds: float) -> Generator[Samples, None, None]:
         """The samples of cues in order of time, for at most so many seconds.
@@ -60,5 +67,6 @@ class Performance:
         return events
 
     def close(self) -> None:
-        """Let go of Ruby."""
+        """Let go of Ruby, and of what was decoded."""
         self._ruby.close()
+        self._decoded.cleanup()

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import soundfile
 
@@ -55,6 +56,7 @@ def bounced(
             theme=THEME,
             library=Library([ROOT / "snippets" / "classic", own]),
             merger=Merger(),
+            samples=[own, own / "samples"],
         )
     return done, soundfile.read(folder / name)[0]
 
@@ -78,6 +80,23 @@ def test_the_same_session_gives_the_same_bytes(tmp_path: Path) -> None:
     ]
     for name in ("one.flac", "two.flac"):
         bounced(tmp_path, *lines, name=name)
+    assert (tmp_path / "one.flac").read_bytes() == (tmp_path / "two.flac").read_bytes()
+
+
+def test_files_beside_the_snippet_sound_and_give_the_same_bytes(tmp_path: Path) -> None:
+    hum = 0.5 * np.sin(2 * np.pi * 220 * np.arange(48_000) / 48_000)
+    (tmp_path / "snippets" / "samples").mkdir(parents=True)
+    soundfile.write(tmp_path / "snippets" / "samples" / "hum.ogg", hum, 48_000)
+    snippet = "sample :hum, rate: 2, amp: 2\nsample 'ham.wav' if ev[:namespace] == 'ops'"
+    for name in ("one.flac", "two.flac"):
+        lines = tapes.happened(1.0), tapes.happened(3.0, namespace="ops")
+        done, samples = bounced(tmp_path, *lines, name=name, snippet=snippet)
+        (failure,) = done.failures
+        assert failure.startswith('ready.rb line 2: SampleError: sample "ham.wav": no such file')
+        assert loudness(samples, 0.0, 0.99) == 0.0
+        assert loudness(samples, 1.1, 1.4) > 0.05
+        assert loudness(samples, 1.7, 2.9) < 0.001
+        assert loudness(samples, 3.1, 3.4) > 0.05
     assert (tmp_path / "one.flac").read_bytes() == (tmp_path / "two.flac").read_bytes()
 
 

@@ -23,7 +23,7 @@ def test_what_is_in_is_there(name: str) -> None:
 def test_the_table_has_all_there_is() -> None:
     there = set(said("Language.public_instance_methods.each { |name| puts name }"))
     there = {name.strip(':"') for name in there}
-    assert there == {*language.names(), *language.NO_EFFECT, *language.NOT_IN}
+    assert there == {*language.names(), *language.NO_EFFECT, *language.MIXER, *language.NOT_IN}
 
 
 @pytest.mark.parametrize("name", language.NOT_IN)
@@ -119,6 +119,85 @@ def test_what_calls_give(text: str, expected: str) -> None:
     assert said(f"puts(({text}))", seed=0) == [expected]
 
 
+def test_the_mixer_is_the_consoles_and_a_run_says_so_once() -> None:
+    text = (
+        "set_volume! 9\nset_mixer_control! lpf: 30, lpf_slide: 2\nreset_mixer!\nputs current_volume\nplay 60"
+    )
+    events = played(text)
+    assert [event.text for event in events if isinstance(event, Said)] == [
+        "set_volume!: the console's mixer decides",
+        "5",
+    ]
+    assert notes(events) == [(0, 60)]
+
+
+@pytest.mark.parametrize("name", [name for name in language.MIXER if name.endswith("!")])
+def test_each_call_to_the_mixer_is_taken(name: str) -> None:
+    assert said(f"{name} 1")[0].startswith(name)
+
+
+@pytest.mark.parametrize("tempo", [60.0, 120.0, 90.0])
+def test_a_change_of_an_effect_is_in_beats_and_notes(tempo: float) -> None:
+    """As of a sound: `control` in `sound.rb` of 4.5.1, and `info` in its `synthnodeproxy.rb`."""
+    text = """
+      with_fx :rlpf do |fx|
+        control fx, cutoff: :c7, cutoff_slide: 2
+        control mix: 0.5, mix_slide: 1
+        control fx, amp: 1, slide: 4
+        fx.control amp: 0, amp_slide: 1
+        sleep 1
+        with_fx(:autotuner) { |tuner| control tuner, note: :e4, note_slide: 2 }
+      end
+    """
+    beat = 60 / tempo
+    first, second, third, plain, tuned = (
+        event.args for event in played(text, tempo=tempo) if isinstance(event, Control)
+    )
+    assert first == {"cutoff": 96, "cutoff_slide": pytest.approx(2 * beat)}
+    assert second == {"mix": 0.5, "mix_slide": pytest.approx(beat)}
+    slides = {"amp", "mix", "pre_mix", "pre_amp", "cutoff", "res"}
+    assert third == {"amp": 1} | {f"{name}_slide": pytest.approx(4 * beat) for name in slides}
+    assert plain == {"amp": 0, "amp_slide": 1}
+    assert tuned == {"note": 64, "note_slide": pytest.approx(2 * beat)}
+
+
+@pytest.mark.parametrize("limit", [0.3, 1.0, 60.0])
+def test_an_effect_comes_before_what_was_warped_to_before_it(limit: float) -> None:
+    text = """
+      time_warp 0.5 do
+        with_fx :echo do
+          time_warp(-0.25) { with_fx(:reverb) { play 60 } }
+          play 64
+        end
+      end
+      sleep 70
+    """
+    events = [event for event in played(text, until=limit) if isinstance(event, Effect | Play)]
+    assert [(event.at, event.node, event.place) for event in events] == [
+        (0.5, 1, 0),
+        (0.25, 2, 1),
+        (0.25, 3, 2),
+        (0.5, 4, 1),
+    ][: 3 if limit < 0.5 else 4]
+
+
+def test_the_time_is_the_events_and_goes_on_with_the_beats() -> None:
+    text = "puts current_time\nsleep 1\nputs current_time.to_f, current_time.is_a?(Time)"
+    assert said(text, tempo=120.0) == ["2026-01-01 00:00:01.500 +0000", "1767225602.0 true"]
+
+
+@pytest.mark.parametrize(
+    "call", ["sample :bd, pick", "sample :bd", "sample :bd, pick(3), amp: 2", "sample nil"]
+)
+def test_a_sample_that_is_not_there_is_skipped(call: str) -> None:
+    events = played(f"n = {call}\ncontrol n, amp: 1\nputs n.blank_node?\nplay 60")
+    assert not failures(events)
+    skipped, blank = [event.text for event in events if isinstance(event, Said)]
+    assert skipped.endswith("no match found, skipping.")
+    assert blank == "true"
+    assert notes(events) == [(0, 60)]
+
+
 def test_an_effect_ends_when_its_threads_have() -> None:
     text = "with_fx(:reverb, room: 0.2) { play 60; in_thread { sleep 2; play 62 }; sleep 1 }\nplay 64"
     events = played(text)
@@ -191,6 +270,8 @@ def test_threads_of_one_time_run_elder_first() -> None:
         ("play 60\nplay :x9", "InvalidNoteError", 2),
         ("\n\nuse_synth :nope\nplay 1", "RuntimeError", 4),
         ("play 60 if", "SyntaxError", 1),
+        ("play 60\nscale = 3\n", "PreParseError", 2),
+        ("puts (ring\n  1, 2)\noh", "NameError", 3),
         ("# encoding: none", "ArgumentError", 1),
         ("loop do\n  play 60\nend", "ZeroTimeLoopError", 1),
         ("define :f do\n  1 / 0\nend\nsleep 1\nf", "ZeroDivisionError", 2),
@@ -198,7 +279,7 @@ def test_threads_of_one_time_run_elder_first() -> None:
         ("live_loop :a do\n  sleep 1\n  oops\nend", "NameError", 3),
         ("live_loop :a do\nend", "ZeroTimeLoopError", 1),
         ("sync '/osc/x'", "MissingError", 1),
-        ("sample '/home/me/kick.wav'", "MissingError", 1),
+        ("sample '/home/me/kick.wav'", "SampleError", 1),
         ("sample :loop_amen, onset: 1", "MissingError", 1),
         ("play 60, amp: 0.0 / 0", "ArgumentError", 1),
         ("define(:play) { }", "ArgumentError", 1),

@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from players import ROOT
 from sonic_pi import SonicPiServer, Sound, missing
+from sonickube_tui.engine.builtin.files import Files
 from sonickube_tui.engine.builtin.mix import RATE
 from sonickube_tui.engine.builtin.offline import Take, offline
 from sonickube_tui.engine.builtin.score import Ended
@@ -88,6 +92,39 @@ def test_a_program_sounds_the_same(sonic_pi: SonicPiServer, ruby: Ruby, name: st
     copy = ours(ruby, program)
     original = theirs(sonic_pi, program, copy.seconds)
     assert likeness(original, copy) > least
+    assert copy.loudness == pytest.approx(original.loudness, rel=0.05)
+    assert sonic_pi.errors == []
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        '"{folder}/tom_1.flac"',
+        '"{folder}/deep/hum.ogg", rate: 0.5, finish: 0.5',
+        '"{folder}", 1, lpf: 90',
+        '"{folder}/", "TOM", 1, beat_stretch: 0.5',
+        '"{folder}/**", :hum',
+        '"{folder}/**", /tom/, ->(found) {{ found.last }}, pitch_stretch: 1',
+    ],
+)
+def test_a_file_sounds_the_same(sonic_pi: SonicPiServer, tmp_path: Path, call: str) -> None:
+    """Chosen as the real one chooses it, whatever its format, rate and channels."""
+    folder, decoded = tmp_path / "drums", tmp_path / "decoded"
+    (folder / "deep").mkdir(parents=True)
+    decoded.mkdir()
+    for name, rate, channels in (
+        ("tom_1.flac", 22_050, 1),
+        ("tom_2.wav", 48_000, 2),
+        ("deep/hum.ogg", RATE, 1),
+    ):
+        noise = np.random.default_rng(len(name) + rate).normal(0, 0.1, (rate // 2, channels)).cumsum(axis=0)
+        soundfile.write(folder / name, noise / np.abs(noise).max() / 2, rate)
+    program = f"sample {call.format(folder=folder)}"
+    files = Files([folder], decoded)
+    with closing(installed_ruby(files)) as ruby:
+        copy = ours(ruby, program)
+    original = theirs(sonic_pi, f"load_samples '{folder}/**'\n{program}", copy.seconds)
+    assert likeness(original, copy) > 0.99
     assert copy.loudness == pytest.approx(original.loudness, rel=0.05)
     assert sonic_pi.errors == []
 

@@ -9,11 +9,14 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
+import soundfile
 
 from players import ROOT, Notebook, conductor, event, until
 from sonickube_tui.assemble import simulation
@@ -28,14 +31,14 @@ from sonickube_tui.music.mixer import Level
 from sonickube_tui.music.voice import Voice
 from sonickube_tui.settings import Settings
 
-WORKER = [sys.executable, "-m", "sonickube_tui.engine.builtin.worker", "null"]
+WORKER = [sys.executable, "-m", "sonickube_tui.engine.builtin.worker", "null", os.devnull]
 
 
 class Desk:
     """An engine that runs, and the reports of each voice."""
 
-    def __init__(self) -> None:
-        self.engine = BuiltIn("dummy")
+    def __init__(self, samples: Sequence[Path] = ()) -> None:
+        self.engine = BuiltIn("dummy", samples)
         self.reports: defaultdict[int | None, list[Report]] = defaultdict(list)
         self.statuses: list[Status] = []
         self._voices = 0
@@ -69,8 +72,11 @@ def process(module: str) -> psutil.Process:
 
 
 @pytest.fixture
-async def desk(sound: None) -> AsyncIterator[Desk]:
-    desk = Desk()
+async def desk(sound: None, tmp_path: Path) -> AsyncIterator[Desk]:
+    """With a folder for samples in which there is a `hum.flac` of two seconds."""
+    hum = 0.5 * np.sin(2 * np.pi * 220 * np.arange(88_200) / 44_100)
+    soundfile.write(tmp_path / "hum.flac", hum, 44_100)
+    desk = Desk([tmp_path])
     task = asyncio.create_task(desk.run())
     await until(lambda: desk.engine.status.sounding or task.done(), 60)
     assert desk.statuses == [Status(True, "built-in player")]
@@ -158,6 +164,17 @@ class TestEngine:
         assert desk.names(fresh) == ["Started", "Done", "Ended"]
         assert process("worker").pid != first.pid
         assert desk.statuses == [Status(True, "built-in player")]
+
+    async def test_a_file_is_played_also_by_the_worker_after_one_that_was_killed(self, desk: Desk) -> None:
+        sounding = desk.play("sample :hum\nsleep 1\nputs sample_duration(:hum)")
+        await desk.started(sounding)
+        process("worker").kill()
+        later, missing = desk.play('sample "hum.flac"'), desk.play('sleep 0.1\nsample "ham.flac"')
+        await desk.ended(sounding, later, missing)
+        assert desk.names(sounding) == ["Started", "Said", "Done", "Ended"]
+        assert desk.names(later) == ["Started", "Done", "Ended"]
+        (failed,) = [report for report in desk.reports[missing] if isinstance(report, Failed)]
+        assert (failed.error, failed.line) == ("SampleError", 2)
 
     async def test_what_is_stopped_while_no_worker_runs_stays_silent(self, desk: Desk) -> None:
         voice = desk.play("play 60, sustain: 30\nsleep 30")

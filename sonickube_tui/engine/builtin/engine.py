@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal
 
 import msgspec
@@ -65,10 +67,15 @@ class _Sent(msgspec.Struct):
 
 
 class BuiltIn:
-    """Plays voices without Sonic Pi. `audio` is "dummy" to play on no sound card, but in its time."""
+    """Plays voices without Sonic Pi. `audio` is "dummy" to play on no sound card, but in its time.
 
-    def __init__(self, audio: Literal["auto", "dummy"] = "auto") -> None:
+    `samples` are the folders in which snippets may find sound files.
+    """
+
+    def __init__(self, audio: Literal["auto", "dummy"] = "auto", samples: Sequence[Path] = ()) -> None:
         self._audio = audio
+        self._samples = samples
+        self._decoded = ""
         self._process: asyncio.subprocess.Process | None = None
         self._voices: dict[int, _Sent] = {}
         self._why = ""
@@ -82,7 +89,9 @@ class BuiltIn:
         """Keep the player's process running until cancelled; when it dies, what sounded goes on."""
         self._report, self._changed = report, changed
         try:
-            await self._keep_running()
+            # What was decoded outlives the process that did it.
+            with TemporaryDirectory(prefix="sonickube-", ignore_cleanup_errors=True) as self._decoded:
+                await self._keep_running()
         finally:
             self._voices.clear()
             self.status = Status(False, NAME, STARTING)
@@ -145,7 +154,8 @@ class BuiltIn:
         self._why = ""
         process = self._process = await asyncio.create_subprocess_exec(
             sys.executable,
-            *("-m", "sonickube_tui.engine.builtin.worker", *(["null"] if self._audio == "dummy" else [])),
+            *("-m", "sonickube_tui.engine.builtin.worker", "null" if self._audio == "dummy" else "auto"),
+            *(self._decoded, *map(str, self._samples)),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,

@@ -63,6 +63,13 @@ _NO_EFFECT = (
 NO_EFFECT = _NO_EFFECT.split()
 """What would change nothing that is heard here: accepted, and a block is run."""
 
+_MIXER = (
+    "set_volume! current_volume set_mixer_control! reset_mixer! set_cent_tuning! set_mixer_invert_stereo! "
+    "set_mixer_standard_stereo! set_mixer_stereo_mode! set_mixer_mono_mode! set_mixer_global_timewarp!"
+)
+MIXER = _MIXER.split()
+"""What is for Sonic Pi's main mixer: accepted, and a run says once that the console's mixer decides."""
+
 _WHY = {
     "it plays nothing on MIDI devices: let Sonic Pi play this": (
         "midi midi_note_on midi_note_off midi_poly_pressure midi_cc midi_channel_pressure midi_pitch_bend "
@@ -89,9 +96,6 @@ _WHY = {
     "Sonic Pi has it no more: take `with_bpm`": "with_tempo",
     "Sonic Pi has it no more: take `pitch_to_ratio`": "pitch_ratio",
     "it keeps values, not events: take `get` and `sync`": "get_event sync_event",
-    "the console's mixer sets the volume": (
-        "set_volume! current_volume set_mixer_control! reset_mixer! set_cent_tuning!"
-    ),
     "it has no engine to set up: leave it out": (
         "set_audio_latency! set_control_delta! set_recording_bit_depth! current_sched_ahead_time "
         "scsynth_info status use_external_synths current_debug current_arg_checks current_amp "
@@ -132,7 +136,7 @@ BEFORE = {
 
 ELSEWHERE = {
     "`puts` of a `scale` or `chord`": "shows its notes as a ring, without the name",
-    "`cue`, `set`, functions and the names of loops": "are each run's own; in Sonic Pi all runs share them",
+    "`cue`, `set` and functions": "are each run's own; in Sonic Pi all runs share them",
     "the link clock": (
         "is each run's own: it begins with the run, at 60 beats a minute unless `set_link_bpm!` says another "
         "number, nobody else is on it, and it always plays, so that `link_sync` is `link`"
@@ -142,7 +146,12 @@ ELSEWHERE = {
     "`:winwood_lead`": "is not in: its definition cannot be had from where the others come",
     "arguments": "are not checked against their limits, as in a Sonic Pi that is not told to",
     "`onset:` of a sample": "is not in; `slice:`, `start:` and `finish:` are",
-    "`sample` with a file or a folder": "is not in; the built-in samples are",
+    "`sample` with a file": (
+        "finds those beside the snippet, in `samples/` there and in the user's own folder for samples; of a "
+        "path that leads elsewhere, the end is looked for there"
+    ),
+    "`current_time`": "is the moment of the event and the virtual time since",
+    "a name of a list as a variable (`scale = 3`)": "is refused, as in Sonic Pi, and the line is told",
     "`with_fx :record`, `:sound_out` and `:sound_out_stereo`": "are not in",
     "a block given to `play` or `synth`": "runs as a thread, and is not ended with the sound",
     "the name of a thread": "is free when the thread has ended, not when its last sound has",
@@ -179,6 +188,8 @@ def page() -> str:
         f"| Methods of lists | {_code(RING_METHODS)} |",
         "",
         f"Accepted, and without effect: {_code(' '.join(NO_EFFECT))}.",
+        "",
+        "Accepted, and a line says once that the console's mixer decides: " + _code(" ".join(MIXER)) + ".",
         "",
         "| not in | because |",
         "|---|---|",

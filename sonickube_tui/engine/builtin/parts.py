@@ -131,9 +131,19 @@ def compiled() -> Path:
     return folder() / "compiled"
 
 
-def sample_file(name: str) -> Path:
-    """The WAV file of a built-in sample."""
-    return SAMPLES.folder / f"{name}.wav"
+def sample_file(sample: str) -> Path:
+    """The WAV file of what a score calls a sample: the name of a built-in one, or the file itself."""
+    return Path(sample) if Path(sample).is_absolute() else SAMPLES.folder / f"{sample}.wav"
+
+
+@functools.cache
+def sample_seconds(sample: str) -> float:
+    """How long what a score calls a sample is at its own rate. Raises KeyError, and OSError for a file."""
+    if not Path(sample).is_absolute():
+        return samples()[sample].seconds
+    import soundfile  # An extra, and 20 ms.
+
+    return float(soundfile.info(sample).duration)
 
 
 @functools.cache

@@ -29,6 +29,7 @@ def main(commands: str, samples: str, rate: str, block: str, channels: str, buse
         num_audio_bus_channels=int(buses),
         num_control_bus_channels=64,
         max_nodes=8192,
+        num_buffers=16_384,
         realtime_memory_size=131_072,
         preferred_hardware_buffer_size=int(block),
         verbosity=-1,

@@ -28,7 +28,7 @@ def seconds(play: Play) -> float:
     args = defaults(play.synth) | play.args
     if play.sample and args["sustain"] < 0:
         part = abs(args.get("finish", 1.0) - args.get("start", 0.0))
-        length = parts.samples()[play.sample].seconds * part
+        length = parts.sample_seconds(play.sample) * part
         return min(LONGEST, length / max(abs(args["rate"]), 1e-3))
     extra = DRUM_EXTRA if "sc808" in play.synth else 0.0
     return min(LONGEST, sum(max(0.0, args.get(stage, 0.0)) for stage in ENVELOPE) + extra)

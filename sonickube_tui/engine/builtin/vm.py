@@ -15,12 +15,14 @@ import math
 import threading
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import msgspec
 import wasmtime
 
 from sonickube_tui.engine.builtin import chance, parts
+from sonickube_tui.engine.builtin.files import Files, answer
 from sonickube_tui.engine.builtin.instruments import Instrument, instruments
 from sonickube_tui.engine.builtin.language import NO_EFFECT, NOT_IN
 from sonickube_tui.engine.builtin.score import (
@@ -49,8 +51,8 @@ TAIL = 1.0
 """Seconds that an effect rings on when its run had to be ended: Sonic Pi's own, where an effect has none."""
 
 PRELUDE = (
-    "options", "wire", "random", "rings", "theory", "tuning", "nodes", "strands", "time", "threads", "cues",
-    "score", "instruments", "sounds", "samples", "effects", "patterns", "run",
+    "options", "wire", "random", "rings", "theory", "tuning", "nodes", "strands", "clock", "time", "threads",
+    "cues", "score", "instruments", "sounds", "files", "samples", "effects", "mixer", "patterns", "run",
 )  # fmt: skip
 """The files of our Ruby, in the order of loading."""
 
@@ -61,7 +63,8 @@ class Ruby:
     Runs may be worked out in several threads at the same time, each run in one at a time.
 
     `wasm` is the module `ruby.wasm` of npm's `@ruby/3.4-wasm-wasi`; compiling it takes 10 to 40 seconds, and
-    the result is kept in the folder `cache`. An advance may take `seconds` of real time.
+    the result is kept in the folder `cache`. `files` are the user's own that snippets may play. An advance
+    may take `seconds` of real time.
     Raises OSError when a file cannot be read, wasmtime.WasmtimeError when the module is no Ruby.
     """
 
@@ -72,6 +75,7 @@ class Ruby:
         cache: Path,
         instruments: Mapping[str, Instrument],
         samples: Mapping[str, Sample],
+        files: Files | None = None,
         seconds: float = SECONDS,
     ) -> None:
         config = wasmtime.Config()
@@ -81,6 +85,7 @@ class Ruby:
         self._seconds = seconds
         self._synths = {one.name for one in instruments.values()}
         self._samples = set(samples)
+        self._files = files
         self._runs: dict[int, _Run] = {}
         booted = Instance(self._engine, self._module)
         booted.boot()
@@ -113,7 +118,7 @@ class Ruby:
             ruby = preparse(text)
         except PreParseError as error:
             ruby, refused = "", Failed(0.0, "PreParseError", str(error), error.line)
-        instance = Instance(self._engine, self._module)
+        instance = Instance(self._engine, self._module, partial(answer, self._files))
         instance.become(self._image)
         told = {
             "text": ruby,
@@ -138,7 +143,7 @@ class Ruby:
             # The first tick may come at once.
             going.instance.limit(math.ceil(self._seconds / TICK) + 1)
             events = _decoder.decode(going.instance.ask(f"Run.advance({float(until)!r})"))
-            self._check(events)
+            events = [self._believed(event) for event in events]
         except _ENDED as error:
             # (What was worked out before is lost: it was not given yet.)
             kind, message = _refusal(error, self._seconds)
@@ -165,20 +170,23 @@ class Ruby:
                 return line if 0 < line <= ended.lines else 0
         return 0
 
-    def _check(self, events: Iterable[ScoreEvent]) -> None:
-        """Believe nothing that a snippet may have tampered with. Raises RubyError."""
-        for event in events:
-            numbers = [event.at]
-            if isinstance(event, Play | Effect | Control):
-                numbers += event.args.values()
-            elif isinstance(event, EffectEnd):
-                numbers.append(event.tail)
-            if isinstance(event, Play | Effect) and event.synth not in self._synths:
-                raise RubyError(f"there is no {event.synth[:50]}")
-            if isinstance(event, Play) and event.sample and event.sample not in self._samples:
+    def _believed(self, event: ScoreEvent) -> ScoreEvent:
+        """The event, with a file in place of its name. Raises RubyError when a snippet tampered with it."""
+        numbers = [event.at]
+        if isinstance(event, Play | Effect | Control):
+            numbers += event.args.values()
+        elif isinstance(event, EffectEnd):
+            numbers.append(event.tail)
+        if not all(map(math.isfinite, numbers)):
+            raise RubyError("a number that is none")
+        if isinstance(event, Play | Effect) and event.synth not in self._synths:
+            raise RubyError(f"there is no {event.synth[:50]}")
+        if isinstance(event, Play) and event.sample and event.sample not in self._samples:
+            decoded = self._files and self._files.decoded(event.sample)
+            if not decoded:
                 raise RubyError(f"there is no sample {event.sample[:50]}")
-            if not all(map(math.isfinite, numbers)):
-                raise RubyError("a number that is none")
+            return msgspec.structs.replace(event, sample=str(decoded))
+        return event
 
     def memory(self, run: int) -> int:
         """How many bytes of `MEMORY` a run has taken."""
@@ -203,13 +211,15 @@ class Ruby:
             self._engine.increment_epoch()
 
 
-def installed_ruby() -> Ruby:
-    """Ruby with the parts that are installed. Raises OSError when one is missing."""
+def installed_ruby(files: Files | None = None, *, seconds: float = SECONDS) -> Ruby:
+    """Ruby with the parts that are installed, and the user's own files. Raises OSError without a part."""
     return Ruby(
         parts.ruby(),
         cache=parts.compiled(),
         instruments=instruments(parts.synthdefs()),
         samples=parts.samples(),
+        files=files,
+        seconds=seconds,
     )
 
 

@@ -1,6 +1,8 @@
 """CRuby as a WebAssembly module: compiled once, booted once, copied for every run. Knows no music.
 
 What the module may do is what it is given: no folder, no network, no environment, no waiting, `MEMORY` bytes.
+It may ask one who answers: what it writes to its standard output is the question, and it reads the answer
+from its standard input.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import itertools
 import platform
 import struct
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -29,7 +32,9 @@ _FOR_EVER = 2**40
 _SPARE = 32 * 1024 * 1024
 _PAGE = 4096
 _WASM_PAGE = 65536
+_EBADF = 8
 _ENOSYS = 52
+_IN, _OUT = 0, 1
 _ASYNCIFY = {1: "asyncify_stop_unwind", 2: "asyncify_stop_rewind"}
 
 
@@ -38,21 +43,32 @@ class RubyError(Exception):
 
 
 class Instance:
-    """One instance of the module: one Ruby, or the room for one."""
+    """One instance of the module: one Ruby, or the room for one.
 
-    def __init__(self, engine: wasmtime.Engine, module: wasmtime.Module) -> None:
+    `answer` is whom it may ask; it tells whether the answer took work, which is not on the asker's time.
+    """
+
+    def __init__(
+        self,
+        engine: wasmtime.Engine,
+        module: wasmtime.Module,
+        answer: Callable[[bytes], tuple[bytes, bool]] = lambda _question: (b"", False),
+    ) -> None:
+        self._answer = answer
+        self._told = b""
+        self._ticks = _FOR_EVER
         self._handles: dict[int, int] = {}
         self._numbers = itertools.count(1)
         self._store = wasmtime.Store(engine)
         self._store.set_limits(memory_size=MEMORY)
-        self.limit(_FOR_EVER)
+        self.limit(self._ticks)
         self._store.set_wasi(wasmtime.WasiConfig())
         linker = wasmtime.Linker(engine)
         linker.define_wasi()
         linker.allow_shadowing = True
         for wanted in module.imports:
             name, kind = wanted.name or "", wanted.type
-            if wanted.module != "wasi_snapshot_preview1" or name == "poll_oneoff":
+            if wanted.module != "wasi_snapshot_preview1" or name in ("poll_oneoff", "fd_read", "fd_write"):
                 assert isinstance(kind, wasmtime.FuncType)
                 linker.define_func(wanted.module, name, kind, self._host(name))
         exports = linker.instantiate(self._store, module).exports(self._store)
@@ -69,6 +85,7 @@ class Instance:
 
     def limit(self, ticks: int) -> None:
         """From now on it may work for so many ticks of the engine's epoch; then it is interrupted."""
+        self._ticks = ticks
         self._store.set_epoch_deadline(ticks)
 
     def revive(self) -> None:
@@ -186,6 +203,10 @@ class Instance:
             return lambda handle: self._handles[handle]
         if name.startswith("resource_drop"):
             return lambda _handle: None
+        if name == "fd_read":
+            return self._read_in
+        if name == "fd_write":
+            return self._written
         if name == "poll_oneoff":
             return lambda *_: _ENOSYS
 
@@ -193,6 +214,31 @@ class Instance:
             raise wasmtime.WasmtimeError(f"{name} is not there")
 
         return refused
+
+    def _written(self, file: int, parts: int, count: int, size: int) -> int:
+        """WASI's `fd_write`: a question, or what nobody hears."""
+        question = b"".join(self._read(at, length) for at, length in self._parts(parts, count))
+        if file == _OUT:
+            self._told, worked = self._answer(question)
+            if worked:
+                self.limit(self._ticks)
+        self._memory.write(self._store, struct.pack("<I", len(question)), size)
+        return 0
+
+    def _read_in(self, file: int, parts: int, count: int, size: int) -> int:
+        """WASI's `fd_read`: the rest of the last answer."""
+        if file != _IN:
+            return _EBADF
+        read = 0
+        for at, length in self._parts(parts, count):
+            part, self._told = self._told[:length], self._told[length:]
+            self._memory.write(self._store, part, at)
+            read += len(part)
+        self._memory.write(self._store, struct.pack("<I", read), size)
+        return 0
+
+    def _parts(self, at: int, count: int) -> list[tuple[int, int]]:
+        return list(struct.iter_unpack("<II", self._read(at, 8 * count)))
 
     def _keep(self, value: int) -> int:
         handle = next(self._numbers)

@@ -12,11 +12,13 @@ import sys
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
 
 from sonickube_tui.engine.builtin import messages, player, score
+from sonickube_tui.engine.builtin.files import Files
 from sonickube_tui.engine.builtin.messages import (
     Answer,
     Began,
@@ -74,7 +76,8 @@ class _WorkedOut(msgspec.Struct, frozen=True, gc=False):
 class Worker:
     """Does what the console asks, and tells it what happens."""
 
-    def __init__(self, outbox: BinaryIO, *, null: bool) -> None:
+    def __init__(self, outbox: BinaryIO, *, null: bool, files: Files) -> None:
+        self._files = files
         self._outbox = outbox
         self._inbox: queue.SimpleQueue[Request | player.News | _WorkedOut | None] = queue.SimpleQueue()
         self._player = Player(self._inbox.put, null=null)
@@ -87,7 +90,7 @@ class Worker:
     def work(self, inbox: BinaryIO) -> None:
         """Until the console closes its end. Raises what makes it impossible to go on."""
         self._player.start()
-        self._ruby = installed_ruby()
+        self._ruby = installed_ruby(self._files)
         threading.Thread(target=self._read, args=(inbox,), daemon=True).start()
         self._send(Ready())
         while True:
@@ -246,12 +249,17 @@ class Worker:
 
 
 def main() -> None:
-    """Work on standard input and output. With the argument `null` it plays on no sound card."""
+    """Work on standard input and output.
+
+    The first argument is `auto`, or `null` to play on no sound card; the second one a folder for decoded
+    files, the others those that sound files are looked for in.
+    """
     outbox = os.fdopen(os.dup(1), "wb")
     nowhere = os.open(os.devnull, os.O_RDWR)
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
-    worker = Worker(outbox, null="null" in sys.argv[1:])
+    audio, decoded, *folders = sys.argv[1:]
+    worker = Worker(outbox, null=audio == "null", files=Files([Path(one) for one in folders], Path(decoded)))
     try:
         worker.work(sys.stdin.buffer)
         worker.close()

@@ -40,6 +40,8 @@ module Run
     Cues.reset
     Link.reset
     Scope.reset
+    Mixer.reset
+    Clock.began = told[:event].fetch(:at, 0).to_r
     snippet = Strand.snippet = Snippet.new
     scope = snippet.send(:scope, told[:event])
     Scheduler.add(Strand.new do

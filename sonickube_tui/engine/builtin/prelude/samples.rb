@@ -1,8 +1,9 @@
 # Samples: found by name or filter, and their arguments turned into what the players know.
 
-# What Sonic Pi tells of a sample.
-Recording = Struct.new(:name, :duration, :num_chans) do
-  def to_s = "#<Sample #{name}>"
+# What Sonic Pi tells of a sample. `name` is for the score, `path` for the snippet: a built-in sample's name, or
+# the path of a file in the folder that it was found in.
+Recording = Struct.new(:name, :duration, :num_chans, :path) do
+  def to_s = "#<Sample #{path}>"
   alias_method :inspect, :to_s
 
   # Equal parts of the sample, or of a part of it.
@@ -14,21 +15,39 @@ Recording = Struct.new(:name, :duration, :num_chans) do
   end
 end
 
+# Found as Sonic Pi finds them (`sample_loader.rb` of 4.5.1): paths of files and folders come first and say where
+# from, all that follows narrows the choice. Without any it is among the built-in samples, or among the user's own
+# files when none of those is meant.
 module Samples
-  FILE = %r{/|\\|\.(wav|wave|aif|aiff|flac|ogg|oga)\z}i
+  # What can only be meant as a path.
+  PATH = %r{[/\\]|\A~|\.(wave?|aiff?|flac|og[ga]|mp3|m4a)\z}i
 
   class << self
-    # The samples that a call's first arguments name: a symbol is a name, all others narrow the choice.
-    def find(filters)
-      filters = filters.flat_map { |one| Options.list?(one) ? one.to_a : [one] }.compact
+    # The paths of the samples that a call's first arguments mean.
+    def paths(filters)
+      filters = flat(filters)
       return [] if filters.empty?
-      return [filters[0]] if filters.size == 1 && filters[0].is_a?(Recording)
 
-      found = filters.inject(Instruments.samples.keys.sort) { |names, filter| narrow(names, filter) }
-      found.map { |name| recording(name) }
+      sources = filters.take_while { |one| one.is_a?(String) && Files.at(one) }
+      filters = filters.drop(sources.size)
+      found = sources.empty? ? choice(filters) : sources.flat_map { |one| Files.at(one) }
+      filters.inject(found) { |paths, filter| narrow(paths, filter) }
     end
 
-    def one(filters) = find(filters).first
+    def find(filters)
+      return filters if filters.size == 1 && filters[0].is_a?(Recording)
+
+      paths(filters).map { |path| recording(path) }
+    end
+
+    def one(filters)
+      first = filters[0]
+      return first if first.is_a?(Recording)
+      return recording(first) if filters.size == 1 && first.is_a?(Symbol) && Instruments.samples.key?(first.name)
+
+      path = paths(filters).first
+      path && recording(path)
+    end
 
     # First arguments, and the rest as one hash.
     def split(args)
@@ -49,21 +68,66 @@ module Samples
 
     private
 
-    def recording(name) = Recording.new(name.to_sym, *Instruments.samples[name])
+    def recording(path)
+      return path if path.is_a?(Recording)
+
+      name = path.to_s
+      return Recording.new(name.to_sym, *Instruments.samples[name], name) if Instruments.samples.key?(name)
+
+      file, seconds, channels = Files.load(name)
+      Recording.new(file.to_sym, seconds, channels, name)
+    end
+
+    def flat(filters)
+      filters.flat_map do |one|
+        case one
+        when Recording then [one.name.name == one.path ? one.name : one.path]
+        when Array, Vector then flat(one.to_a)
+        else [one]
+        end
+      end.compact
+    end
+
+    # Where to look when no path says it.
+    def choice(filters)
+      built_in = @built_in ||= Strand.snippet.all_sample_names.map(&:name).to_a
+      meant = filters.grep(String) + filters.grep(Symbol) + filters.grep(Regexp)
+      return built_in if meant.empty? || any?(built_in, meant)
+
+      files = Files.all
+      return files if any?(files, meant)
+
+      first = filters.first
+      if first.is_a?(String) && PATH.match?(first)
+        raise SampleError, "sample #{first.inspect}: #{Files.refusal(first)}"
+      end
+
+      built_in
+    end
+
+    def any?(paths, filters) = paths.any? { |path| filters.all? { |filter| means?(filter, path) } }
+
+    def means?(filter, path)
+      name = File.basename(path, ".*")
+      case filter
+      when Symbol then name == filter.name
+      when Regexp then name.match?(filter)
+      else name.downcase.include?(filter.downcase) || file(path) == filter
+      end
+    end
+
+    # What a file is called; Sonic Pi's own are all FLAC.
+    def file(path) = Instruments.samples.key?(path) ? "#{path}.flac" : File.basename(path)
 
     def narrow(found, filter)
       case filter
-      when Symbol then found & [filter.name]
-      when Recording then found & [filter.name.name]
-      when String
-        if FILE.match?(filter)
-          raise MissingError, "sample #{filter.inspect}: files are not in the built-in player"
-        end
-
-        found.select { |name| name.include?(filter.downcase) }
-      when Regexp then found.grep(filter)
+      when String, Symbol, Regexp then found.select { |path| means?(filter, path) }
       when Integer then found.empty? ? [] : [found[filter % found.size]]
-      when Proc then Array(filter.call(found))
+      when Proc
+        raise "Sample Pack Proc needs to accept 1 argument only. Found #{filter.arity}" unless filter.arity == 1
+
+        chosen = filter.call(found)
+        Options.list?(chosen) ? chosen.to_a : [chosen]
       else raise "Unknown sample filter type: #{filter.class} - got: #{filter.inspect}"
       end
     end
@@ -136,11 +200,13 @@ module Language
 
   def load_samples(*args) = Samples.find(Samples.split(args)[0])
 
-  def sample_loaded?(*args) = !Samples.one(Samples.split(args)[0]).nil?
+  def sample_loaded?(*args) = !Samples.paths(Samples.split(args)[0]).empty?
 
   # In beats, as it would sound with these arguments.
   def sample_duration(*args)
-    recording = sample_info(*args)
+    recording = Samples.one(Samples.split(args)[0])
+    raise ArgumentError, "Error calling sample_duration: filters matched no samples" unless recording
+
     opts = Samples.settle(recording, Samples.split(args)[1], nil)
     start, finish = (opts[:start] || 0).to_f, (opts[:finish] || 1).to_f
     part = [[start, 0.0].max, 1.0].sort[0] - [[finish, 0.0].max, 1.0].sort[0]
@@ -171,5 +237,5 @@ module Language
 
   def sample_groups = all_sample_names.to_a.map { |name| name.name.split("_").first.to_sym }.uniq.ring
 
-  def sample_paths(*args) = Samples.find(Samples.split(args)[0]).map { |recording| recording.name.name }.ring
+  def sample_paths(*args) = Samples.paths(Samples.split(args)[0]).ring
 end

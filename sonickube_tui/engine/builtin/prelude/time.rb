@@ -252,7 +252,7 @@ module Language
 
   def vt = Strand.current.time.to_f.round(6)
 
-  def current_time = Strand.current.time.to_f
+  def current_time = Clock.now
 
   def rt(seconds) = seconds / current_beat_duration
 
