@@ -261,4 +261,6 @@ def answer(files: Files | None, request: bytes) -> tuple[bytes, bool]:
                 value = [known, sample.seconds, sample.channels]
     except (Refusal, msgspec.MsgspecError) as error:
         refusal = str(error)
+    except (OSError, RuntimeError) as error:  # A folder that may not be looked into, a home that is none.
+        refusal = f"it cannot be read: {error}"
     return msgspec.msgpack.encode([value, refusal]), worked
