@@ -1,6 +1,7 @@
 """Sonic Pi's own server without its window, on a jack without a sound card, its sound recorded into arrays.
 
-It takes free ports and a jack of its own, so it lives beside a Sonic Pi that is in use.
+It is Debian's, of version 3.2.2; a later version is this one under the later one's rules, with its daemon in
+front of it (sonic_pi_rules/). It takes free ports and a jack of its own, so it lives beside a Sonic Pi that is in use.
 Knows nothing of pytest: the tests, the benchmarks and the README's picture use it.
 """
 
@@ -19,10 +20,11 @@ import wave
 from collections.abc import Callable
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self, get_args
 
 import msgspec
 import numpy as np
+import psutil
 from pythonosc.osc_message_builder import build_msg
 
 from sonickube_tui.engine.address import Address
@@ -31,6 +33,12 @@ from sonickube_tui.engine.osc import pack_code, unpack
 from sonickube_tui.music.render import Reply, render_hello
 
 SERVER = Path("/usr/lib/sonic-pi/app/server/ruby/bin/sonic-pi-server.rb")
+
+RULES = Path(__file__).parent / "sonic_pi_rules"
+
+Version = Literal["3.2.2", "4.5.1", "5.x"]
+
+VERSIONS: tuple[Version, ...] = get_args(Version)
 
 PARTS = {
     "jackd": "jackd2",
@@ -171,7 +179,7 @@ class Recorder:
 
     def start_recording(self) -> None:
         """Record from now on."""
-        self._send("/start-recording", "sonickube")
+        self._send("/start-recording")
         if self.ask(render_hello) is None:  # Served in order: when this comes back, the recorder runs.
             raise RuntimeError("Sonic Pi stopped answering")
         self._began = time.monotonic()
@@ -187,10 +195,10 @@ class Recorder:
     def stop_recording(self) -> Sound:
         """End the recording and give it; takes about a second."""
         file = self.home / f"{time.monotonic_ns()}.wav"
-        self._send("/stop-recording", "sonickube")
+        self._send("/stop-recording")
         self.ask(render_hello)
         time.sleep(0.8)  # scsynth completes the file's header after it has said that it stopped.
-        self._send("/save-recording", "sonickube", str(file))
+        self._send("/save-recording", str(file))
         self._wait(file.is_file, file)
         time.sleep(0.1)
         sound = Sound.read(file)
@@ -198,7 +206,9 @@ class Recorder:
         return Sound(sound.samples[RECORDER_BUFFER:], sound.rate)
 
     def _send(self, address: str, *arguments: str) -> None:
-        self._outbox.sendto(build_msg(address, arguments).dgram, (self.address.host, self.address.port))
+        who = "sonickube" if self.address.token is None else self.address.token
+        message = build_msg(address, [who, *arguments])
+        self._outbox.sendto(message.dgram, (self.address.host, self.address.port))
 
     @staticmethod
     def _wait(ready: Callable[[], bool], log: Path) -> None:
@@ -211,14 +221,15 @@ class Recorder:
 
 
 class SonicPiServer(Recorder):
-    """A Sonic Pi server that runs from `start` to `stop`, or within `with`.
+    """A Sonic Pi server of a `version` that runs from `start` to `stop`, or within `with`.
 
-    `address` is where it takes code, `home` its SONIC_PI_HOME with the log that tells the address (one of
-    its own unless it is given), `cues` its port for cues, `errors` what it said went wrong, also in the
-    threads of a snippet, which no report tells.
+    `address` is where it takes code, `home` its SONIC_PI_HOME with the logs that tell the address as far as
+    its version does (one of its own unless it is given), `cues` its port for cues, `errors` what it said went
+    wrong, also in the threads of a snippet, which no report tells.
     """
 
-    def __init__(self, home: Path | None = None) -> None:
+    def __init__(self, home: Path | None = None, version: Version = "3.2.2") -> None:
+        self.version = version
         self._given_home = home
         self.errors: list[str] = []
         self._stack = ExitStack()
@@ -238,14 +249,7 @@ class SonicPiServer(Recorder):
             home = self._given_home or Path(
                 stack.enter_context(tempfile.TemporaryDirectory(prefix="sonic-pi-"))
             )
-            gui = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
-            gui.bind(("127.0.0.1", 0))
-            server, scsynth, *others = free_ports(8)
-            ports = [server, gui.getsockname()[1], scsynth, scsynth, *others]
-            super().__init__(Address("127.0.0.1", server), home)
-            stack.enter_context(self._outbox)
-            self.cues = others[0]
-            logs = self.home / ".sonic-pi" / "log"
+            logs = home / ".sonic-pi" / "log"
             logs.mkdir(parents=True, exist_ok=True)
             # Jack keeps the name of a server that was killed for ever, and has room for eight.
             jack = f"sonickube-test-{next(_servers) % 3}"
@@ -253,21 +257,62 @@ class SonicPiServer(Recorder):
                 "JACK_DEFAULT_SERVER": jack,
                 "JACK_NO_AUDIO_RESERVATION": "1",
                 "JACK_NO_START_SERVER": "1",
-                "SONIC_PI_HOME": str(self.home),
-                "TMPDIR": str(self.home),
+                "SONIC_PI_HOME": str(home),
+                "SONIC_PI_RULES": self.version,
+                "TMPDIR": str(home),
             }
             jackd = ["jackd", "-n", jack, "-r", "-d", "dummy", "-r", "44100", "-p", "1024"]
             stack.enter_context(_running(jackd, environment, logs / "jackd.log"))
             self._wait(lambda: _succeeds("jack_lsp", environment), logs / "jackd.log")
-            ruby = ["ruby", "-E", "utf-8", str(SERVER), "-u", *map(str, ports)]
-            # Where the window keeps it: a console with this home finds the address there.
-            log = logs / "server-output.log"
-            self._ruby = stack.enter_context(_running(ruby, environment, log))
-            stack.callback(lambda: self._send("/exit", "sonickube"))
+            gui = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+            start = self._start_server if self.version == "3.2.2" else self._start_daemon
+            address, log = start(stack, environment, gui, logs)
+            super().__init__(address, home)
+            stack.enter_context(self._outbox)
             threading.Thread(target=self._note_errors, args=(gui.dup(),), daemon=True).start()
             self._wait(self._hello, log)
-            self._send("/cue-port-start", "sonickube")  # Its window does so at its start.
+            self._send("/cue-port-start")  # Its window does so at its start.
             self._stack = stack.pop_all()
+
+    def _start_server(
+        self, stack: ExitStack, environment: dict[str, str], gui: socket.socket, logs: Path
+    ) -> tuple[Address, Path]:
+        """As the window of 3.x does; where it will listen, and what it says meanwhile."""
+        gui.bind(("127.0.0.1", 0))
+        server, scsynth, self.cues, *others = free_ports(8)
+        ports = [server, gui.getsockname()[1], scsynth, scsynth, self.cues, *others]
+        # Where the window keeps it: a console with this home finds the address there.
+        log = logs / "server-output.log"
+        ruby = ["ruby", "-E", "utf-8", str(SERVER), "-u", *map(str, ports)]
+        self._main = stack.enter_context(_running(ruby, environment, log))
+        stack.callback(_tell, server, "/exit", "sonickube")
+        return Address("127.0.0.1", server), log
+
+    def _start_daemon(
+        self, stack: ExitStack, environment: dict[str, str], gui: socket.socket, logs: Path
+    ) -> tuple[Address, Path]:
+        """As the window of later versions does."""
+        said = logs / "daemon.out"
+        ruby = ["ruby", str(RULES / "daemon.rb")]
+        self._main = stack.enter_context(_running(ruby, environment, said))
+        self._wait(lambda: said.read_bytes().endswith(b"\n"), said)
+        daemon, listen, server, _, self.cues, *_, token = map(int, said.read_text().split())
+        gui.bind(("127.0.0.1", listen))
+        # v4.5.1 app/api/src/sonicpi_api.cpp:272-274, app/api/include/api/logger.h:53; 5.x has the time before it.
+        stamp = "[12:34:56.789] " if self.version == "5.x" else ""
+        with (logs / "gui.log").open("a") as window:
+            for number in said.read_text().split():
+                window.write(f"{stamp}[API] [INFO ] : daemon_stdout: {number}\n")
+
+        def keep_alive() -> None:
+            while not ended.wait(4.0):
+                _tell(daemon, "/daemon/keep-alive", token)
+
+        ended = threading.Event()
+        threading.Thread(target=keep_alive, daemon=True).start()
+        stack.callback(_tell, daemon, "/daemon/exit", token)
+        stack.callback(ended.set)
+        return Address("127.0.0.1", server, token), logs / "spider.log"
 
     def stop(self) -> None:
         """End all that `start` started, with its children."""
@@ -275,7 +320,10 @@ class SonicPiServer(Recorder):
 
     def kill(self) -> None:
         """End it in the middle of a note, as a crash does."""
-        os.killpg(self._ruby.pid, signal.SIGKILL)
+        main = psutil.Process(self._main.pid)
+        for process in (main, *main.children(recursive=True)):
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
         self._stack.close()
 
     def _hello(self) -> bool:
@@ -293,6 +341,19 @@ class SonicPiServer(Recorder):
                     self.errors.append(str(arguments[1]))
                 elif address.startswith("/exited"):
                     return
+
+
+def _tell(port: int, what: str, who: str | int) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as outbox:
+        outbox.sendto(build_msg(what, [who]).dgram, ("127.0.0.1", port))
+
+
+def installed(folder: Path, version: Version) -> Path:
+    """A folder for `--sonic-pi-app` in which a later version is installed."""
+    script = folder / "app" / "server" / "ruby" / "bin" / "daemon.rb"
+    script.parent.mkdir(parents=True)
+    script.write_text(f'ENV["SONIC_PI_RULES"] = "{version}"\nload "{RULES / "daemon.rb"}"\n')
+    return folder
 
 
 @contextmanager
