@@ -1,7 +1,8 @@
 """Sonic Pi's own server without its window, on a jack without a sound card, its sound recorded into arrays.
 
 It is Debian's, of version 3.2.2; a later version is this one under the later one's rules, with its daemon in
-front of it (sonic_pi_rules/). It takes free ports and a jack of its own, so it lives beside a Sonic Pi that is in use.
+front of it (sonic_pi_rules/). It takes free ports and a jack of its own, so it lives beside
+one that is in use.
 Knows nothing of pytest: the tests, the benchmarks and the README's picture use it.
 """
 
@@ -32,13 +33,18 @@ from sonickube_tui.engine.boot import free_ports
 from sonickube_tui.engine.osc import pack_code, unpack
 from sonickube_tui.music.render import Reply, render_hello
 
-SERVER = Path("/usr/lib/sonic-pi/app/server/ruby/bin/sonic-pi-server.rb")
+INSTALLED = Path("/usr/lib/sonic-pi")
+
+SERVER = INSTALLED / "app/server/ruby/bin/sonic-pi-server.rb"
 
 RULES = Path(__file__).parent / "sonic_pi_rules"
 
 Version = Literal["3.2.2", "4.5.1", "5.x"]
 
 VERSIONS: tuple[Version, ...] = get_args(Version)
+
+TOLD: dict[Version, str] = {"3.2.2": "3.2.2", "4.5.1": "4.5.1", "5.x": "5.0.0-beta-1"}
+"""What each says when it is asked for its version, but for a leading v."""
 
 PARTS = {
     "jackd": "jackd2",
@@ -159,6 +165,12 @@ class Recorder:
         self.home = home
         self._outbox = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._began = 0.0
+
+    @property
+    def named(self) -> str:
+        """Its address as `--sonic-pi` takes it."""
+        host, port, token = self.address.host, self.address.port, self.address.token
+        return f"{host}:{port}" if token is None else f"{host}:{port}:{token}"
 
     def run(self, code: str) -> None:
         """Run code as Sonic Pi's window does."""
@@ -298,7 +310,7 @@ class SonicPiServer(Recorder):
         self._wait(lambda: said.read_bytes().endswith(b"\n"), said)
         daemon, listen, server, _, self.cues, *_, token = map(int, said.read_text().split())
         gui.bind(("127.0.0.1", listen))
-        # v4.5.1 app/api/src/sonicpi_api.cpp:272-274, app/api/include/api/logger.h:53; 5.x has the time before it.
+        # v4.5.1 app/api/src/sonicpi_api.cpp:272-274, app/api/include/api/logger.h:52; the time is 5.x's.
         stamp = "[12:34:56.789] " if self.version == "5.x" else ""
         with (logs / "gui.log").open("a") as window:
             for number in said.read_text().split():

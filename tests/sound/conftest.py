@@ -1,23 +1,40 @@
-"""One Sonic Pi for all tests that listen."""
+"""One Sonic Pi of each version for all tests that listen."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
-from sonic_pi import SonicPiServer, missing
+from sonic_pi import INSTALLED, VERSIONS, SonicPiServer, Version, installed, missing
 from sound.stage import Stage, on_stage
 
 
-@pytest.fixture(scope="session")
-def one_sonic_pi() -> Iterator[SonicPiServer]:
-    """A real server; without its parts the test is skipped, or fails where they must be there."""
+@pytest.fixture(
+    scope="session",
+    params=[pytest.param(name, marks=pytest.mark.xdist_group(f"sonic-pi-{name}")) for name in VERSIONS],
+)
+def version(request: pytest.FixtureRequest) -> Version:
+    """The version whose rules hold; without the real parts the test is skipped, or fails in CI."""
     if lack := missing():
         (pytest.fail if os.environ.get("SONICKUBE_REQUIRE_REAL") == "1" else pytest.skip)(lack)
-    with SonicPiServer() as server:
+    name: Version = request.param
+    return name
+
+
+@pytest.fixture(scope="session")
+def one_sonic_pi(version: Version) -> Iterator[SonicPiServer]:
+    """A real server."""
+    with SonicPiServer(version=version) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def app(version: Version, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where one is installed that may be started."""
+    return INSTALLED if version == "3.2.2" else installed(tmp_path_factory.mktemp("sonic-pi"), version)
 
 
 @pytest.fixture

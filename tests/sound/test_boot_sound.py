@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import subprocess
 import time
@@ -16,7 +15,7 @@ import pytest
 
 from command import command, environment
 from players import Notebook, conductor, event, score, until
-from sonic_pi import Recorder, missing
+from sonic_pi import Recorder
 from sonickube_tui.conductor import Conductor
 from sonickube_tui.engine.boot import installations
 from sonickube_tui.engine.sonic_pi import SonicPi, Ways
@@ -27,28 +26,28 @@ from sonickube_tui.music.snippets import Library
 pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
 
 
-@pytest.fixture(autouse=True)
-def installed() -> None:
-    if lack := missing():
-        (pytest.fail if os.environ.get("SONICKUBE_REQUIRE_REAL") == "1" else pytest.skip)(lack)
-
-
-def booted(folder: Path, snippets: dict[str, str], notebook: Notebook) -> Conductor:
+def booted(app: Path, folder: Path, snippets: dict[str, str], notebook: Notebook) -> Conductor:
     """A conductor whose engine starts a Sonic Pi of its own."""
     own = folder / "snippets"
     own.mkdir()
     for name, text in snippets.items():
         (own / f"{name}.rb").write_text(text)
     engine = SonicPi(
-        Ways(running=False, installed=installations(), audio="dummy", folder=folder / "engine", required=True)
+        Ways(
+            running=False,
+            installed=installations(app),
+            audio="dummy",
+            folder=folder / "engine",
+            required=True,
+        )
     )
     return conductor(engine, notebook, library=Library([own]))  # type: ignore[arg-type]
 
 
-async def test_from_nothing_to_a_sound_and_to_nothing_again(tmp_path: Path) -> None:
+async def test_from_nothing_to_a_sound_and_to_nothing_again(app: Path, tmp_path: Path) -> None:
     before = set(psutil.Process().children(recursive=True))
     notebook = Notebook()
-    desk = booted(tmp_path, {"ready": "play 60, sustain: 0.5\nputs 'for the log'"}, notebook)
+    desk = booted(app, tmp_path, {"ready": "play 60, sustain: 0.5\nputs 'for the log'"}, notebook)
     playing = asyncio.create_task(desk.run(score()))
     try:
         await until(lambda: desk.engine.status.sounding or playing.done(), 90)
@@ -86,9 +85,11 @@ FAILURES = {
 }
 
 
-async def test_errors_are_tied_to_their_voice_and_line_in_threads_and_loops_too(tmp_path: Path) -> None:
+async def test_errors_are_tied_to_their_voice_and_line_in_threads_and_loops_too(
+    app: Path, tmp_path: Path
+) -> None:
     notebook = Notebook()
-    desk = booted(tmp_path, {}, notebook)
+    desk = booted(app, tmp_path, {}, notebook)
     playing = asyncio.create_task(desk.run(score()))
     try:
         await until(lambda: desk.engine.status.sounding or playing.done(), 90)
@@ -105,10 +106,10 @@ async def test_errors_are_tied_to_their_voice_and_line_in_threads_and_loops_too(
         assert says in failed[name].problem
 
 
-async def test_stopping_one_namespace_leaves_the_others_alone(tmp_path: Path) -> None:
+async def test_stopping_one_namespace_leaves_the_others_alone(app: Path, tmp_path: Path) -> None:
     notebook = Notebook()
     forever = "live_loop :on do\n  play 72, release: 0.1\n  sleep 0.1\nend"
-    desk = booted(tmp_path, {"ready": "play 48, sustain: 30", "created": forever}, notebook)
+    desk = booted(app, tmp_path, {"ready": "play 48, sustain: 30", "created": forever}, notebook)
     playing = asyncio.create_task(desk.run(score()))
     try:
         await until(lambda: desk.engine.status.sounding or playing.done(), 90)
@@ -143,14 +144,14 @@ async def test_stopping_one_namespace_leaves_the_others_alone(tmp_path: Path) ->
     }
 
 
-DEMO = command("demo", "--headless", "--engine", "boot", "--audio", "dummy")
+DEMO = command("demo", "--headless", "--engine", "boot", "--audio", "dummy", "--sonic-pi-app")
 
 
 @contextmanager
-def console(home: Path) -> Iterator[subprocess.Popen[str]]:
+def console(app: Path, home: Path) -> Iterator[subprocess.Popen[str]]:
     """A headless console that has started a Sonic Pi and heard something from it."""
     process = subprocess.Popen(
-        DEMO, env=environment(home), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        [*DEMO, str(app)], env=environment(home), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
     assert process.stdout
     try:
@@ -175,8 +176,8 @@ def wait_for(condition: Callable[[], bool], seconds: float = 30) -> bool:
     return condition()
 
 
-def test_sigterm_ends_all_that_was_started(tmp_path: Path) -> None:
-    with console(tmp_path) as process:
+def test_sigterm_ends_all_that_was_started(app: Path, tmp_path: Path) -> None:
+    with console(app, tmp_path) as process:
         family = psutil.Process(process.pid).children(recursive=True)
         assert {"jackd", "scsynth", "beam.smp"} <= {member.name() for member in family}
         process.send_signal(signal.SIGTERM)
@@ -184,13 +185,13 @@ def test_sigterm_ends_all_that_was_started(tmp_path: Path) -> None:
         assert gone(family)()
 
 
-def test_what_a_crash_left_is_ended_at_the_next_start(tmp_path: Path) -> None:
-    with console(tmp_path) as process:
+def test_what_a_crash_left_is_ended_at_the_next_start(app: Path, tmp_path: Path) -> None:
+    with console(app, tmp_path) as process:
         family = psutil.Process(process.pid).children(recursive=True)
         process.kill()
         process.wait()
     assert not gone(family)()
-    with console(tmp_path) as process:
+    with console(app, tmp_path) as process:
         assert wait_for(gone(family))
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0

@@ -16,7 +16,7 @@ import soundfile
 
 import tapes
 from command import command, environment, sonickube
-from sonic_pi import SonicPiServer, Sound
+from sonic_pi import SonicPiServer, Sound, Version
 from sonickube_tui.music.mixer import Channel
 from sonickube_tui.music.render import Reply
 from sonickube_tui.session.format import Line, MixLine
@@ -39,7 +39,7 @@ def tape(folder: Path, *lines: Line, snippet: str = "play 60, release: 0.3") -> 
 
 
 def at(server: SonicPiServer) -> list[str]:
-    return ["--sonic-pi", f"127.0.0.1:{server.address.port}"]
+    return ["--sonic-pi", server.named]
 
 
 def read(file: Path) -> Sound:
@@ -176,10 +176,10 @@ def test_a_recording_that_does_not_come_to_us_is_told(sonic_pi: SonicPiServer, t
     assert still_records(sonic_pi)
 
 
-def test_when_sonic_pi_dies_the_file_has_what_it_recorded(tmp_path: Path) -> None:
+def test_when_sonic_pi_dies_the_file_has_what_it_recorded(version: Version, tmp_path: Path) -> None:
     bounce = tape(tmp_path, *(tapes.happened(t) for t in (1.0, 60.0)))
     (tmp_path / "home").mkdir()
-    server = SonicPiServer(tmp_path / "home")
+    server = SonicPiServer(tmp_path / "home", version)
     server.start()
     try:
         process = subprocess.Popen(
@@ -195,8 +195,9 @@ def test_when_sonic_pi_dies_the_file_has_what_it_recorded(tmp_path: Path) -> Non
     assert begins(read(tmp_path / "out.wav")) == pytest.approx([1.0], abs=0.1)
 
 
-def test_one_that_it_starts_is_ended_with_it(one_sonic_pi: SonicPiServer, tmp_path: Path) -> None:
-    done = sonickube(tmp_path, *tape(tmp_path, tapes.happened(1.0)), "--audio", "dummy")
+def test_one_that_it_starts_is_ended_with_it(app: Path, tmp_path: Path) -> None:
+    starts = ("--audio", "dummy", "--sonic-pi-app", str(app))
+    done = sonickube(tmp_path, *tape(tmp_path, tapes.happened(1.0)), *starts)
     assert done.returncode == 0, done.stderr
     assert begins(read(tmp_path / "out.wav")) == pytest.approx([1.0], abs=0.1)
     homes = (process.info["environ"] or {} for process in psutil.process_iter(["environ"]))

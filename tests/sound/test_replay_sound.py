@@ -32,11 +32,10 @@ async def test_a_replay_is_heard_with_its_mix_and_in_its_time(
     )
     (tmp_path / "snippets").mkdir()
     (tmp_path / "snippets" / "ready.rb").write_text("play 60, release: 0.5")
-    where = f"127.0.0.1:{sonic_pi.address.port}"
     await asyncio.to_thread(sonic_pi.start_recording)
     done = await asyncio.to_thread(
-        sonickube, tmp_path, "replay", str(session), "--headless", "--speed", "2", "--sonic-pi", where,
-        "--snippets", str(tmp_path / "snippets"),
+        sonickube, tmp_path, "replay", str(session), "--headless", "--speed", "2",
+        "--sonic-pi", sonic_pi.named, "--snippets", str(tmp_path / "snippets"),
     )  # fmt: skip
     sound = await asyncio.to_thread(sonic_pi.stop_recording)
     assert done.returncode == 0, done.stderr

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from players import Notebook, conductor, event, score, until
-from sonic_pi import SonicPiServer
+from sonic_pi import TOLD, SonicPiServer, Version
 from sonickube_tui.engine import sonic_pi as engine_module
 from sonickube_tui.engine.sonic_pi import BRIDGE_LINES, SonicPi, Ways
 from sonickube_tui.entry import Heard
@@ -24,14 +24,14 @@ def library(folder: Path) -> Library:
 
 
 async def test_killed_in_mid_play_and_started_on_other_ports_it_plays_on(
-    sonic_pi: SonicPiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    version: Version, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engine_module, "RETRY_EVERY", 1.0)
     monkeypatch.setenv("SONIC_PI_HOME", str(tmp_path))
     notebook = Notebook()
     desk = conductor(SonicPi(Ways()), notebook, library=library(tmp_path))  # type: ignore[arg-type]
     playing = asyncio.create_task(desk.run(score()))
-    first, second = SonicPiServer(tmp_path), SonicPiServer(tmp_path)
+    first, second = SonicPiServer(tmp_path, version), SonicPiServer(tmp_path, version)
     try:
         await asyncio.to_thread(first.start)
         await until(lambda: desk.engine.status.sounding, 60)
@@ -58,8 +58,8 @@ async def test_killed_in_mid_play_and_started_on_other_ports_it_plays_on(
     assert fates["after"] == ("sent", Heard.DONE)
     assert fates["between"] in (("sent", Heard.LOST), ("silent", Heard.NOTHING))
     told = [(notice.severity, notice.text) for notice in notebook.notices]
-    assert (Severity.OK, f"Sonic Pi 3.2.2 :{first.address.port}") in told
-    assert (Severity.OK, f"Sonic Pi 3.2.2 :{second.address.port}") in told
+    assert (Severity.OK, f"Sonic Pi {TOLD[version]} :{first.address.port}") in told
+    assert (Severity.OK, f"Sonic Pi {TOLD[version]} :{second.address.port}") in told
     assert any("does not answer any more" in text for severity, text in told if severity is Severity.WARNING)
 
 

@@ -35,8 +35,9 @@ def longest_gap(level: np.ndarray, window: float) -> float:
 async def test_a_storm_is_heard_in_time_and_leaves_sonic_pi_well(
     sonic_pi: SonicPiServer, tmp_path: Path, seconds: int
 ) -> None:
-    where = f"127.0.0.1:{sonic_pi.address.port}"
-    storm = command("demo", "--scenario", "storm", "--headless", "--for", str(seconds), "--sonic-pi", where)
+    storm = command(
+        "demo", "--scenario", "storm", "--headless", "--for", str(seconds), "--sonic-pi", sonic_pi.named
+    )
     await asyncio.to_thread(sonic_pi.start_recording)
     done = await asyncio.to_thread(
         subprocess.run, storm, env=environment(tmp_path), capture_output=True, text=True
@@ -72,10 +73,9 @@ async def test_a_storm_is_heard_in_time_and_leaves_sonic_pi_well(
 @pytest.mark.soak
 @pytest.mark.timeout(900)
 def test_ten_minutes_of_an_incident_take_no_more_memory_than_the_first(sonic_pi: SonicPiServer) -> None:
-    where = f"127.0.0.1:{sonic_pi.address.port}"
     with tempfile.TemporaryDirectory() as home:
         process = subprocess.Popen(
-            command("demo", "--headless", "--sonic-pi", where),
+            command("demo", "--headless", "--sonic-pi", sonic_pi.named),
             env=environment(Path(home)),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
