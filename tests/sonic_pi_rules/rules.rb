@@ -65,6 +65,58 @@ module SonicPiRules
     end
   end
 
+  # A live_loop of a name in use moves, from its next round on, into the newer run: into its effects, ended with it
+  # (dev lib/sonicpi/lang/core.rb:2304-2426, lib/sonicpi/runtime.rb:1265-1290, 1336-1352).
+  module Moves
+    def live_loop(name = nil, *args, &block)
+      before = sthread("live_loop_#{name}".to_sym)
+      before = nil unless before&.alive?
+      body = block
+      if block && block.arity < 2
+        body = block.arity == 1 ? ->(round) { rules_move; block.call(round) } : -> { rules_move; block.call }
+      end
+      thread = super(name, *args, &body)
+      locals = __system_thread_locals(before || thread)
+      return locals.set_local(:rules_parent, Thread.current) && thread unless before
+
+      left = SonicPi::Promise.new
+      locals.set_local(:rules_move_to, [current_out_bus, current_group, __current_job_id, Thread.current, left])
+      Thread.new { before.join; left.deliver!(true, false) }
+      in_thread { left.get }  # Holds the newer run and its effects while the loop is in them.
+      thread
+    end
+
+    def rules_move
+      locals = __system_thread_locals
+      bus, group, job, parent, left = locals.get(:rules_move_to)
+      return unless bus
+      locals.set_local(:rules_move_to, nil)
+      locals.set(:sonic_pi_mod_sound_synth_out_bus, bus)
+      locals.set(:sonic_pi_mod_sound_job_group, group)
+      locals.get(:rules_left)&.deliver!(true, false)
+      locals.set_local(:rules_left, left)
+      rules_leave(locals.get(:rules_parent))
+      locals.set_local(:rules_parent, parent)
+      name = locals.get(:sonic_pi_local_spider_subthread_name)
+      @job_subthread_mutex.synchronize do
+        @job_subthreads.each_value { |threads| threads.delete(Thread.current) }
+        @job_subthreads[job]&.add(Thread.current)
+        @named_subthreads[name] = SonicPi::SThread.new(name, job, Thread.current)
+      end
+    end
+
+    # The run that it was in ends without it.
+    def rules_leave(parent)
+      locals = __system_thread_locals(parent)
+      locals.get(:sonic_pi_local_spider_subthread_mutex).synchronize do
+        others = locals.get(:sonic_pi_local_spider_subthreads)
+        others.delete(Thread.current)
+        empty = others.empty? && !parent.alive?
+        locals.get(:sonic_pi_local_spider_subthread_empty).deliver!(true, false) if empty
+      end
+    end
+  end
+
   # A recorder is the path of its file (5.x lib/sonicpi/studio.rb: recording_start, recording_stop).
   module Recorders
     def recording_start(path, bus = 0)
@@ -93,12 +145,13 @@ module SonicPiRules
     ARGV[6..] = free_ports(4).map(&:to_s)
 
     ruby = File.expand_path("../..", $0)
-    %w[core lib/sonicpi/studio lib/sonicpi/osc/osc lib/sonicpi/runtime].each { |part| require "#{ruby}/#{part}" }
+    %w[core lib/sonicpi/studio lib/sonicpi/osc/osc lib/sonicpi/lang/core lib/sonicpi/runtime].each { |part| require "#{ruby}/#{part}" }
     SonicPi::LifeCycleHooks.prepend(Hooks)
     SonicPi::OSC::UDPServer.prepend(Api)
     SonicPi::Runtime.prepend(Version)
     if FIVE
       SonicPi::Runtime.prepend(InLevel)
+      SonicPi::Lang::Core.prepend(Moves)
       SonicPi::Studio.prepend(Recorders)
     end
   end
