@@ -8,6 +8,7 @@ Knows nothing of pytest: the tests, the benchmarks and the README's picture use 
 
 from __future__ import annotations
 
+import fcntl
 import itertools
 import os
 import shutil
@@ -18,7 +19,7 @@ import tempfile
 import threading
 import time
 import wave
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
@@ -154,7 +155,18 @@ class Sound(msgspec.Struct, frozen=True):
         return int(np.count_nonzero(rising[1:] & ~rising[:-1])) + int(rising[:1].any())
 
 
-_servers = itertools.count()
+@contextmanager
+def _jack_name() -> Iterator[str]:
+    """A name that no other of ours has now: jack keeps a killed server's for ever, and has room for eight."""
+    for number in itertools.cycle(range(4)):
+        with (Path(tempfile.gettempdir()) / f"sonickube-test-{number}.lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                time.sleep(0.1)
+                continue
+            yield f"sonickube-test-{number}"
+            return
 
 
 class Recorder:
@@ -263,8 +275,7 @@ class SonicPiServer(Recorder):
             )
             logs = home / ".sonic-pi" / "log"
             logs.mkdir(parents=True, exist_ok=True)
-            # Jack keeps the name of a server that was killed for ever, and has room for eight.
-            jack = f"sonickube-test-{next(_servers) % 3}"
+            jack = stack.enter_context(_jack_name())
             environment = os.environ | {
                 "JACK_DEFAULT_SERVER": jack,
                 "JACK_NO_AUDIO_RESERVATION": "1",

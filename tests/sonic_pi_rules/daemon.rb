@@ -81,12 +81,15 @@ STDOUT.flush
 %w[TERM INT HUP].each { |signal| trap(signal) { ENDED << signal } }
 
 # Without a jack that runs they sound all the same: 4.x starts one (v4.5.1 bin/daemon.rb:1038-1044), SuperSonic of
-# 5.x needs none.
+# 5.x needs none. The names are those of the console's own, and as few.
 ENV["JACK_NO_START_SERVER"] = "1"
-unless system("jack_lsp", out: File::NULL, err: File::NULL)
-  ENV["JACK_DEFAULT_SERVER"] = "sonickube-rules"
-  start("jackd.log", "jackd", "-n", "sonickube-rules", "-r", "-d", "dummy", "-r", "44100", "-p", "1024")
-  sleep 0.2 until system("jack_lsp", out: File::NULL, err: File::NULL)
+jack = -> { system("jack_lsp", out: File::NULL, err: File::NULL) }
+%w[sonickube-3 sonickube-2 sonickube-1].each do |name|
+  break if jack.call
+  ENV["JACK_DEFAULT_SERVER"] = name
+  next if jack.call # Somebody else's.
+  start("jackd.log", "jackd", "-n", name, "-r", "-d", "dummy", "-r", "44100", "-p", "1024")
+  50.times { jack.call ? break : sleep(0.1) }
 end
 
 # v4.5.1 bin/daemon.rb:891-903; 5.x the same without Tau's two ports.
