@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo setup check lint quick test soak bench picture clean
+.PHONY: help demo setup check lint quick test heard unheard soak bench picture clean
 
 help:
 	@echo "make demo     the console on a simulated cluster"
@@ -35,8 +35,15 @@ quick: $(VENV)/.dev
 test: $(VENV)/.dev
 	tests/real-parts
 	@$(BIN)/sonickube sound status >/dev/null || $(BIN)/sonickube sound install || true
-	$(BIN)/pytest -q -m "not real" -n 4
-	$(BIN)/pytest -m "real and not soak"
+	$(MAKE) --no-print-directory -j 2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) heard unheard
+
+# What listens waits for the most part; what computes beside it must not take its time.
+heard:
+	$(BIN)/pytest -m "sonic_pi and not soak" -n 3 --dist loadgroup
+
+unheard:
+	nice -n 10 $(BIN)/pytest -q -m "not real" -n 2
+	nice -n 10 $(BIN)/pytest -m "real and not sonic_pi and not soak" -n 2 --dist loadgroup
 
 soak: $(VENV)/.dev
 	tests/real-parts
