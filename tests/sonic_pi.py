@@ -201,6 +201,10 @@ class Recorder:
                     return arguments
         return None
 
+    def silence(self) -> None:
+        """Stop all that runs."""
+        self._send("/stop-all-jobs")
+
     def start_recording(self) -> None:
         """Record from now on."""
         self._send("/start-recording")
