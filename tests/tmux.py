@@ -34,7 +34,8 @@ class Terminal:
         self._environment = (
             environment(home) | {"TZ": "UTC", "LC_ALL": "C.UTF-8", "TERM": "xterm-256color"} | env
         )
-        self._environment.pop("TMUX", None)
+        for name in ("TMUX", "COLUMNS", "LINES"):
+            self._environment.pop(name, None)
 
     def __enter__(self) -> Self:
         columns, rows = map(str, self._size)
