@@ -20,7 +20,7 @@ import soundfile
 
 from players import ROOT, Notebook, conductor, event, until
 from sonickube_tui.assemble import simulation
-from sonickube_tui.engine.base import Failed, Lost, Report, Said, Started, Status
+from sonickube_tui.engine.base import Alive, Failed, Lost, Report, Said, Started, Status
 from sonickube_tui.engine.builtin import engine as engine_module
 from sonickube_tui.engine.builtin import messages, parts
 from sonickube_tui.engine.builtin.engine import BuiltIn
@@ -53,7 +53,8 @@ class Desk:
         return self._voices
 
     def names(self, voice: int) -> list[str]:
-        return [type(report).__name__ for report in self.reports[voice]]
+        """Its reports, but for the signs of life, which come by the clock."""
+        return [type(report).__name__ for report in self.reports[voice] if not isinstance(report, Alive)]
 
     async def ended(self, *voices: int) -> None:
         await until(lambda: all("Ended" in self.names(voice) for voice in voices))

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 from players import event, until
 from sonic_pi import SonicPiServer
-from sonickube_tui.engine.base import Ended, Failed, Report
+from sonickube_tui.engine.base import Alive, Ended, Failed, Report
 from sonickube_tui.engine.sonic_pi import SonicPi, Ways
 from sonickube_tui.event import Event, Kind
 from sonickube_tui.music.voice import Voice
@@ -31,9 +31,9 @@ class Stage:
         return self._voices
 
     async def ended(self, voice: int, seconds: float = 20) -> list[str]:
-        """The names of a voice's reports, in order, once nothing of it sounds any more."""
+        """The names of its reports but for signs of life, in order, once nothing of it sounds any more."""
         await until(lambda: any(isinstance(report, Ended) for report in self.reports[voice]), seconds)
-        return [type(report).__name__ for report in self.reports[voice]]
+        return [type(report).__name__ for report in self.reports[voice] if not isinstance(report, Alive)]
 
     def failure(self, voice: int) -> Failed | None:
         """How the voice failed, if it did."""
