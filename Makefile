@@ -9,7 +9,7 @@ help:
 	@echo "make demo     the console on a simulated cluster"
 	@echo "make test     every test, on real parts where this machine has or may install them"
 	@echo "make check    lint, types, room rules and quick tests, in about a minute"
-	@echo "make soak     what takes longer: a minute of storm, ten of an incident, ten of churn"
+	@echo "make soak     what takes longer: minutes of storm, incident and churn, an hour of the demo"
 	@echo "make bench    the benchmarks, as a table"
 	@echo "make picture  the README's picture, from the real console"
 	@echo "make setup    the environment for development"
