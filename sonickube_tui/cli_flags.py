@@ -57,7 +57,7 @@ settings_flags = together(
         "--engine",
         type=click.Choice(["auto", "sonic-pi", "boot", "bridge", "builtin", "silent"]),
         help="auto: a Sonic Pi that runs, or else one that is installed, or else the built-in player; "
-        "sonic-pi: end when none runs; boot: start one; bridge: through five lines pasted into Sonic Pi; "
+        "sonic-pi: end when none runs; boot: start one; bridge: through lines pasted into Sonic Pi; "
         "builtin: without Sonic Pi; silent: no sound.",
     ),
     click.option("--sonic-pi-app", metavar="DIR", help="Where Sonic Pi is installed, to start it."),

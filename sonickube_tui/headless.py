@@ -14,6 +14,7 @@ import msgspec
 
 from sonickube_tui.conductor import Conductor
 from sonickube_tui.engine.base import Said
+from sonickube_tui.engine.bridge import MEANING
 from sonickube_tui.entry import Entry, Fate, Heard, Listener, Notice
 from sonickube_tui.event import Connection, Item, Kind, Link
 from sonickube_tui.music.snippets import Change
@@ -90,8 +91,9 @@ class _Printer(Listener):
 
     def notice(self, notice: Notice) -> None:
         _say(notice.text)
-        if self._conductor.engine.status.paste:
-            _say(f"\n\n{self._conductor.engine.status.paste}")
+        status = self._conductor.engine.status
+        if status.paste and notice.text == status.advice:
+            _say(f"{MEANING}\n\n{status.paste}")
 
     def said(self, said: Said) -> None:
         _say(f"Sonic Pi: {said.text}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import re
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +19,8 @@ from sonickube_tui.engine.sonic_pi import SonicPi
 
 class Peer(asyncio.DatagramProtocol):
     """Receives as Sonic Pi does: from 4.x on the token as an OSC int, before it (`token` None) any name, the
-    pasted lines of the `bridge` nothing but code; at most 16,384 bytes, or 8,192; silence on anything else.
+    lines pasted for a bridge what is sealed with their `key` and newer than the last; at most 16,384 bytes, or
+    8,192; silence on anything else.
 
     It runs no Ruby: it reads from the text where reports go and sends them; of a voice what it `tells`, each
     with what follows the voice's number; asked for runs, those of its `running`. Without `answers` it
@@ -26,9 +28,10 @@ class Peer(asyncio.DatagramProtocol):
     """
 
     def __init__(
-        self, token: int | None, *, bridge: bool = False, answers: bool = True, version: str = "v4.5.1"
+        self, token: int | None, *, key: str = "", answers: bool = True, version: str = "v4.5.1"
     ) -> None:
-        self.token, self.bridge, self.answers, self.version = token, bridge, answers, version
+        self.token, self.key, self.answers, self.version = token, key, answers, version
+        self.heard = 0.0
         self.codes: list[str] = []
         self.running: set[int] = set()
         self.tells: dict[str, list[Any]] = {"started": [40], "done": []}
@@ -38,14 +41,24 @@ class Peer(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: object) -> None:
         name = b",ss\x00" if self.token is None else b",is\x00"
-        head = b"/sonickube/run\x00\x00,s\x00\x00" if self.bridge else b"/run-code\x00\x00\x00" + name
-        if len(data) > (MAX_BRIDGED if self.bridge else MAX_DATAGRAM) or not data.startswith(head):
+        head = b"/sonickube/run\x00\x00,ss\x00" if self.key else b"/run-code\x00\x00\x00" + name
+        if len(data) > (MAX_BRIDGED if self.key else MAX_DATAGRAM) or not data.startswith(head):
             return
-        *first, code = OscMessage(data).params
-        if self.token is None or first == [self.token]:
-            self.codes.append(code)
+        first, code = OscMessage(data).params
+        if self.takes(first, code):
+            self.codes.append(code.partition("\n")[2] if self.key else code)
             if self.answers:
                 self.report(code)
+
+    def takes(self, first: object, code: str) -> bool:
+        """Whether it would run this."""
+        if not self.key:
+            return self.token is None or first == self.token
+        at = float(code.partition("\n")[0])
+        if first != hashlib.sha256((code + self.key).encode()).hexdigest() or at <= self.heard:
+            return False
+        self.heard = at
+        return True
 
     def report(self, code: str, prefix: str | None = None) -> None:
         """Report as the run would, or below another `prefix`."""
@@ -90,7 +103,7 @@ async def peer(token: int | None, port: int = 0, **rules: Any) -> tuple[Peer, Ad
         lambda: Peer(token, **rules), local_addr=("127.0.0.1", port)
     )
     port = transport.get_extra_info("sockname")[1]
-    return protocol, Address("127.0.0.1", port, token, protocol.bridge)
+    return protocol, Address("127.0.0.1", port, token, protocol.key)
 
 
 class Running:

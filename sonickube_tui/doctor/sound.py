@@ -111,7 +111,7 @@ async def play(settings: Settings, make_engine: Callable[[], Engine]) -> Check:
             advice = "without sound hardware: --audio dummy; or start Sonic Pi yourself, it may say more"
             return Check("test sound", State.FAILED, str(error), advice)
         if settings.engine == "bridge":
-            paste = "sonickube --engine bridge shows five lines to paste"
+            paste = "sonickube --engine bridge shows the lines to paste"
             return Check("test sound", State.FAILED, "the bridge does not answer", paste)
         return told("test sound", str(error).replace(": start it", "; start it"))
     except TimeoutError:

@@ -12,13 +12,18 @@ from sonickube_tui.errors import UserError
 class Address(msgspec.Struct, frozen=True, gc=False):
     """A host, a UDP port, and for Sonic Pi 4 and later the token (a signed 32-bit number) of its session.
 
-    With `bridge` it is the port for cues, where the five lines that the user pasted wait for code.
+    With a `key` it is the port for cues, where the user's pasted lines wait for code that is sealed with it.
     """
 
     host: str
     port: int
     token: int | None = None
-    bridge: bool = False
+    key: str = ""
+
+    @property
+    def bridge(self) -> bool:
+        """Whether pasted lines take the code there."""
+        return bool(self.key)
 
     @property
     def loopback(self) -> bool:
@@ -26,8 +31,11 @@ class Address(msgspec.Struct, frozen=True, gc=False):
         return self.host == "localhost" or self.host == "::1" or self.host.startswith("127.")
 
     def __str__(self) -> str:
-        # The token is a password: it stays out of every text.
+        # Token and key are passwords: they stay out of every text.
         return f":{self.port}" if self.host == "127.0.0.1" else f"{self.host}:{self.port}"
+
+    def __repr__(self) -> str:
+        return f"Address({self})"
 
 
 def parse_address(text: str) -> Address:

@@ -11,6 +11,7 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 
 from sonickube_tui.engine.address import Address
 from sonickube_tui.engine.base import Packet, PacketTooLarge
+from sonickube_tui.engine.bridge import sealed
 
 MAX_DATAGRAM = 16_384
 """Bytes; Sonic Pi drops a longer datagram without a word, in every version."""
@@ -30,7 +31,7 @@ def pack_code(address: Address, code: str) -> bytes:
 
     Raises PacketTooLarge when Sonic Pi would drop it.
     """
-    datagram = _pack(address, BRIDGED_CODE if address.bridge else RUN_CODE, code)
+    datagram = _seal(address, code) if address.bridge else _pack(address, RUN_CODE, code)
     limit = MAX_BRIDGED if address.bridge else MAX_DATAGRAM
     if len(datagram) > limit:
         who = "the bridge" if address.bridge else "Sonic Pi"
@@ -43,14 +44,21 @@ def pack_code(address: Address, code: str) -> bytes:
 
 def _pack(address: Address, osc_address: str, text: str) -> bytes:
     """A message to Sonic Pi. Its first argument is the token from 4.x on, an OSC int; 2.7 to 3.x take any
-    name there; the bridge has none.
+    name there.
     """
     message = OscMessageBuilder(osc_address)
     if address.token is not None:
         message.add_arg(address.token, OscMessageBuilder.ARG_TYPE_INT)
-    elif not address.bridge:
+    else:
         message.add_arg("sonickube", OscMessageBuilder.ARG_TYPE_STRING)
     message.add_arg(text, OscMessageBuilder.ARG_TYPE_STRING)
+    return message.build().dgram
+
+
+def _seal(address: Address, code: str) -> bytes:
+    message = OscMessageBuilder(BRIDGED_CODE)
+    for text in sealed(address.key, code):
+        message.add_arg(text, OscMessageBuilder.ARG_TYPE_STRING)
     return message.build().dgram
 
 

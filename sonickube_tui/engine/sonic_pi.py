@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from sonickube_tui.engine import bridge
 from sonickube_tui.engine.address import Address
 from sonickube_tui.engine.base import Alive, Done, Ended, Failed, Lost, Packet, Report, Said, Started, Status
 from sonickube_tui.engine.boot import Audio, BootedServer, BootFailed, Installation
@@ -57,20 +58,6 @@ FORGET_AFTER = 60.0
 PIECE = 100
 """Runs that one datagram names at most: with their levels some 6 kB, which the bridge takes, too."""
 
-BRIDGE_PORTS = (4560, 4559)
-"""Where cues come in: from 3.2 on, and until 3.1."""
-
-BRIDGE_CEILING = 10.0
-"""Runs a second that the bridge takes; a burst of 50 lost 11."""
-
-BRIDGE_LINES = """\
-live_loop :sonickube do
-  use_real_time
-  code, = sync "/osc*/sonickube/run"
-  run_code code
-end
-"""
-
 
 _Item = TypeVar("_Item")
 
@@ -79,8 +66,8 @@ class Ways(msgspec.Struct, frozen=True, kw_only=True):
     """How to come by a Sonic Pi.
 
     `named` is where the user says it is; otherwise, with `running`, it is looked for, or with `bridge` its
-    pasted lines are. One of `installed` is started when none is found, with its logs in `folder`. With
-    `required` it is an error when none answers at the start.
+    pasted lines are. One of `installed` is started when none is found. With `required` it is an error when
+    none answers at the start, and nothing is to be pasted. Logs of ours and the bridge's key are in `folder`.
     """
 
     named: Address | None = None
@@ -104,6 +91,7 @@ class SonicPi:
 
     def __init__(self, ways: Ways) -> None:
         self._ways = ways
+        self._bridge = bridge.Bridge(ways.folder)
         self._address: Address | None = None
         self._link: Link | None = None
         self._server: BootedServer | None = None
@@ -208,20 +196,25 @@ class SonicPi:
         for candidate in await self._candidates():
             if version := await self._prove(candidate.address):
                 self._say(f"passed over {', '.join(passed)}: nobody answers there" if passed else "")
-                ceiling = BRIDGE_CEILING if candidate.address.bridge else None
-                return self._sounding(version, ceiling)
+                if not candidate.address.bridge:
+                    return self._sounding(version, None)
+                self._bridge.answered()
+                return self._sounding(version, bridge.CEILING)
             if candidate.written:
                 passed.append(f"{candidate.address} of {candidate.source}")
         if self._ways.installed and not self._boot_failure:
             return await self._boot(tell)
-        return Status(False, "silent", self._advice(passed), paste=BRIDGE_LINES if self._ways.bridge else "")
+        paste = self._bridge.lines() if self._ways.bridge and not self._ways.required else ""
+        return Status(False, "silent", self._advice(passed), paste=paste)
 
     async def _candidates(self) -> Sequence[Candidate]:
         ways = self._ways
         if ways.named:
             return [Candidate(ways.named, "--sonic-pi")]
         if ways.bridge:
-            return [Candidate(Address("127.0.0.1", port, bridge=True), "the bridge") for port in BRIDGE_PORTS]
+            key = self._bridge.key
+            addresses = [Address("127.0.0.1", port, key=key) for port in bridge.PORTS if key]
+            return [Candidate(address, "the bridge") for address in addresses]
         return await asyncio.to_thread(candidates) if ways.running else []
 
     def _sounding(self, version: str, ceiling: float | None) -> Status:
@@ -231,7 +224,7 @@ class SonicPi:
 
     def _advice(self, passed: Sequence[str]) -> str:
         if self._ways.bridge:
-            return "the bridge does not answer: paste these five lines into Sonic Pi and run them"
+            return "the bridge does not answer: paste its lines into Sonic Pi and run them there"
         if self._boot_failure:
             return f"Sonic Pi could not be started: {self._boot_failure}"
         where = f" at {self._ways.named}" if self._ways.named else ""

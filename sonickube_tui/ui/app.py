@@ -15,6 +15,7 @@ from textual.widgets import Footer, Static
 
 from sonickube_tui.conductor import Conductor
 from sonickube_tui.engine.base import PacketTooLarge, Said
+from sonickube_tui.engine.bridge import MEANING
 from sonickube_tui.entry import Entry, Heard, Listener, Notice
 from sonickube_tui.errors import UserError
 from sonickube_tui.event import Connection, Event, Item, Kind, Severity
@@ -217,8 +218,9 @@ class Console(InTurn, Listener):
     def notice(self, notice: Notice) -> None:
         """Something to tell."""
         self._say(notice.severity, notice.text)
-        if paste := self.conductor.engine.status.paste:
-            self.push_screen(Paper("paste this into Sonic Pi, and run it there", Text(paste)))
+        status = self.conductor.engine.status
+        if status.paste and notice.text == status.advice:
+            self.push_screen(Paper("paste into Sonic Pi, and run there", Text(f"{status.paste}\n{MEANING}")))
 
     def said(self, said: Said) -> None:
         """A word of Sonic Pi's; `o` shows them all."""

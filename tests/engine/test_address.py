@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from sonickube_tui.engine.address import Address, parse_address
@@ -36,5 +38,7 @@ def test_a_wrong_address_says_what_would_be_right(text: str, says: str) -> None:
         parse_address(text)
 
 
-def test_a_token_is_never_shown() -> None:
-    assert "1234567890" not in str(Address("127.0.0.1", 33002, -1234567890))
+@pytest.mark.parametrize("show", [str, repr])
+def test_a_token_and_a_key_are_never_shown(show: Callable[[object], str]) -> None:
+    assert "1234567890" not in show(Address("127.0.0.1", 33002, -1234567890))
+    assert "cafe" not in show(Address("127.0.0.1", 4560, key="cafe"))

@@ -16,10 +16,11 @@ from pythonosc.osc_message_builder import build_msg
 
 from peer import Peer, Running, peer
 from players import event, until
-from sonickube_tui.engine import discovery, sonic_pi
+from sonickube_tui.engine import bridge, discovery, sonic_pi
 from sonickube_tui.engine.address import Address
-from sonickube_tui.engine.base import Alive, Done, Ended, Failed, Lost, PacketTooLarge, Said, Started
-from sonickube_tui.engine.sonic_pi import BRIDGE_CEILING, SonicPi, Ways
+from sonickube_tui.engine.base import Alive, Done, Ended, Failed, Lost, Said, Started
+from sonickube_tui.engine.bridge import Bridge
+from sonickube_tui.engine.sonic_pi import SonicPi, Ways
 from sonickube_tui.music.mixer import Level
 from sonickube_tui.music.voice import Voice
 
@@ -38,15 +39,6 @@ def voice(number: int) -> Voice:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sonic_pi, "RETRY_EVERY", 0.05)
     monkeypatch.setattr(sonic_pi, "KNOCK_EVERY", 0.05)
-
-
-@pytest.fixture
-def closed() -> Iterator[int]:
-    """A port that refuses and that nobody else gets: its socket hears only the one it is connected to."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.connect(("127.0.0.1", 9))
-        yield taken.getsockname()[1]
 
 
 class Home:
@@ -268,76 +260,23 @@ async def test_one_that_does_not_answer_what_runs_is_asked_no_more_after_a_while
         assert not any(isinstance(report, Alive | Ended) for report in running.reports)
 
 
-@pytest.mark.parametrize("bridge", [False, True], ids=["run-code", "bridge"])
+@pytest.mark.parametrize("bridged", [False, True], ids=["run-code", "bridge"])
 async def test_however_many_runs_there_are_every_datagram_is_taken_and_none_is_left_out(
-    monkeypatch: pytest.MonkeyPatch, bridge: bool
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, bridged: bool
 ) -> None:
-    sounding, address = await peer(None if bridge else 1, bridge=bridge)
-    monkeypatch.setattr(sonic_pi, "BRIDGE_PORTS", (address.port,))
+    lines = Bridge(tmp_path)
+    lines.lines()
+    sounding, address = await peer(None, key=lines.key) if bridged else await peer(1)
+    monkeypatch.setattr(bridge, "PORTS", (address.port,))
+    ways = Ways(bridge=True, folder=tmp_path) if bridged else Ways(named=address)
     first, last = 2**31 - 1000, 2**31
-    async with Running(SonicPi(Ways(bridge=True) if bridge else Ways(named=address))) as running:
+    async with Running(SonicPi(ways)) as running:
         await running.sounding()
         running.engine.set_levels({job: Level(0.123456, -0.7654321) for job in range(first, last)})
         running.engine.stop(range(first, last))
         await until(lambda: str(last - 1) in sounding.codes[-1] and "__stop_job" in sounding.codes[-1])
     text = "".join(sounding.codes)
     assert all(text.count(f"{job}=>[") == 1 and text.count(str(job)) == 2 for job in range(first, last))
-
-
-# The bridge.
-
-
-@pytest.mark.parametrize("place", [0, 1], ids=["from 3.2", "until 3.1"])
-async def test_the_bridge_plays_through_the_port_for_cues(
-    closed: int, monkeypatch: pytest.MonkeyPatch, place: int
-) -> None:
-    cues, address = await peer(None, bridge=True, version="v3.2.2")
-    ports = [closed, closed]
-    ports[place] = address.port
-    monkeypatch.setattr(sonic_pi, "BRIDGE_PORTS", ports)
-    async with Running(SonicPi(Ways(bridge=True))) as running:
-        status = await running.sounding()
-        assert (status.name, status.paste) == (f"Sonic Pi 3.2.2 :{address.port} (bridge)", "")
-        assert status.ceiling == BRIDGE_CEILING
-        running.engine.play(voice(1), "play 60")
-        await until(lambda: Done(1) in running.reports)
-        packet = running.engine.last_packet
-        assert packet
-        assert (packet.address, packet.code) == ("/sonickube/run", cues.codes[-1])
-
-
-async def test_without_its_five_lines_the_bridge_asks_for_them_and_is_found_once_they_run(
-    closed: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sonic_pi, "BRIDGE_PORTS", (closed,))
-    async with Running(SonicPi(Ways(bridge=True))) as running:
-        status = await running.silent()
-        assert "paste these five lines" in status.advice
-        assert len(status.paste.splitlines()) == 5
-        assert '/osc*/sonickube/run"' in status.paste
-        cues, address = await peer(None, bridge=True)
-        monkeypatch.setattr(sonic_pi, "BRIDGE_PORTS", (address.port,))
-        assert (await running.sounding()).paste == ""
-        await cues.close()
-        running.engine.play(voice(1), "play 60")
-        await until(lambda: running.engine.status.paste)
-
-
-async def test_what_is_too_long_for_the_bridge_is_refused_and_leaves_no_trace(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(sonic_pi, "REPORT_TIMEOUT", 0.1)
-    cues, address = await peer(None, bridge=True)
-    monkeypatch.setattr(sonic_pi, "BRIDGE_PORTS", (address.port,))
-    async with Running(SonicPi(Ways(bridge=True))) as running:
-        await running.sounding()
-        with pytest.raises(PacketTooLarge, match="the bridge drops those over 8,192: shorten the snippet"):
-            running.engine.play(voice(1), "#" * 8192)
-        cues.tells = {}
-        running.engine.play(voice(2), "#" * 3000)
-        await until(lambda: running.reports)
-        assert running.reports == [Lost(2)]
-        assert not any("use_random_seed 1\n" in code for code in cues.codes)
 
 
 # What it does not believe.

@@ -1,4 +1,4 @@
-"""Sonic Pi goes and comes back on other ports; the console goes on by itself. And through the bridge."""
+"""Sonic Pi goes and comes back on other ports; the console goes on by itself."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from players import Notebook, conductor, event, score, until
 from sonic_pi import TOLD, SonicPiServer, Version
 from sonickube_tui.engine import sonic_pi as engine_module
-from sonickube_tui.engine.sonic_pi import BRIDGE_LINES, SonicPi, Ways
+from sonickube_tui.engine.sonic_pi import SonicPi, Ways
 from sonickube_tui.entry import Heard
 from sonickube_tui.event import Kind, Severity
 from sonickube_tui.music.snippets import Library
@@ -61,33 +61,3 @@ async def test_killed_in_mid_play_and_started_on_other_ports_it_plays_on(
     assert (Severity.OK, f"Sonic Pi {TOLD[version]} :{first.address.port}") in told
     assert (Severity.OK, f"Sonic Pi {TOLD[version]} :{second.address.port}") in told
     assert any("does not answer any more" in text for severity, text in told if severity is Severity.WARNING)
-
-
-async def test_the_bridge_plays_through_the_port_for_cues(
-    sonic_pi: SonicPiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(engine_module, "BRIDGE_PORTS", (sonic_pi.cues,))
-    monkeypatch.setattr(engine_module, "RETRY_EVERY", 1.0)
-    notebook = Notebook()
-    desk = conductor(SonicPi(Ways(bridge=True)), notebook, library=library(tmp_path))  # type: ignore[arg-type]
-    playing = asyncio.create_task(desk.run(score()))
-    try:
-        await until(lambda: desk.engine.status.paste)
-        assert desk.engine.status.paste == BRIDGE_LINES
-        sonic_pi.run(BRIDGE_LINES)
-        await until(lambda: desk.engine.status.sounding, 60)
-        assert "(bridge)" in desk.engine.status.name
-        await asyncio.to_thread(sonic_pi.start_recording)
-        for n in range(12):
-            desk.take(event(Kind.READY, f"ns-{n}"))
-        await until(lambda: desk.heard[Heard.DONE] == 12)
-        await asyncio.sleep(1.5)
-        sound = await asyncio.to_thread(sonic_pi.stop_recording)
-    finally:
-        playing.cancel()
-        await asyncio.gather(playing, return_exceptions=True)
-        sonic_pi.run(
-            "stop_all_jobs rescue @job_mixers.keys.each { |j| __stop_job j unless j == __current_job_id }"
-        )
-    assert sound.sounding().rms > 0.01
-    assert desk.heard[Heard.LOST] == 0
