@@ -20,6 +20,7 @@ from pythonosc.osc_message_builder import build_msg
 
 from sonickube_tui.engine.address import Address
 from sonickube_tui.engine.family import Family
+from sonickube_tui.engine.log_port import LogPort
 from sonickube_tui.errors import UserError
 
 Audio = Literal["auto", "dummy"]
@@ -101,8 +102,7 @@ class BootedServer:
     """One Sonic Pi of ours, from `start` to `stop`.
 
     `folder` is where it keeps its logs and where we note what runs, so that the next start can end what a
-    crash of ours left behind. `log` gets every datagram for its window, and `changed` is called when one says
-    that it is gone.
+    crash of ours left behind. `log` gets what it sends to its window.
     """
 
     def __init__(
@@ -111,7 +111,7 @@ class BootedServer:
         self._installation = installation
         self._audio = audio
         self._folder = folder
-        self._log = log
+        self.window = LogPort(log)
         self._family = Family(folder)
         self._main: subprocess.Popen[bytes] | None = None
         self._transports: list[asyncio.DatagramTransport] = []
@@ -212,7 +212,7 @@ class BootedServer:
         """Take the port of its window."""
         loop = asyncio.get_running_loop()
         transport, _ = await loop.create_datagram_endpoint(
-            lambda: _LogPort(self._log), local_addr=("127.0.0.1", port)
+            lambda: self.window, local_addr=("127.0.0.1", port)
         )
         self._transports.append(transport)
         bound: int = transport.get_extra_info("sockname")[1]
@@ -287,11 +287,3 @@ async def _succeeds(program: str, environment: Mapping[str, str]) -> bool:
         program, env=environment, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
     )
     return await process.wait() == 0
-
-
-class _LogPort(asyncio.DatagramProtocol):
-    def __init__(self, received: Callable[[bytes], None]) -> None:
-        self._received = received
-
-    def datagram_received(self, data: bytes, addr: object) -> None:
-        self._received(data)

@@ -119,10 +119,13 @@ class Link:
         self._outbox.sendto(datagram)
         return Packet(BRIDGED_CODE if address.bridge else RUN_CODE, len(datagram), code)
 
-    def knock(self, address: Address) -> None:
-        """Send what does nothing, so that the system tells when nobody listens there any more."""
+    def knock(self, address: Address, name: str = "sonickube") -> None:
+        """Send what does nothing, so that the system tells when nobody listens there any more.
+
+        Sonic Pi says the `name` again to its window.
+        """
         if not address.bridge:
-            self._outbox.sendto(_pack(address, "/ping", "sonickube"))
+            self._outbox.sendto(_pack(address, "/ping", name))
 
     def close(self) -> None:
         """Give both ports back."""

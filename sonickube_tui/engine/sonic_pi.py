@@ -38,6 +38,9 @@ HELLO_TIMEOUT = 2.0
 BOOT_TIMEOUT = 30.0
 """Seconds until one that we start must answer; it takes four when nothing else runs."""
 
+BOOT_ERROR_TIMEOUT = 10.0
+"""Seconds that it has to answer all the same when somebody has said on its behalf that it cannot."""
+
 NO_ANSWER = f"no answer in {BOOT_TIMEOUT:g} s; without sound hardware, --audio dummy starts it all the same"
 
 RETRY_EVERY = 5.0
@@ -241,12 +244,16 @@ class SonicPi:
             async with asyncio.timeout(BOOT_TIMEOUT):
                 address = await server.start()
             deadline = time.monotonic() + BOOT_TIMEOUT
-            while time.monotonic() < deadline and server.alive and not self._boot_failure:
+            while time.monotonic() < deadline and server.alive:
                 if version := await self._prove(address):
                     server.settle()
+                    self._knock()
                     return self._sounding(version, server.ceiling)
+                if server.window.boot_error:
+                    deadline = min(deadline, time.monotonic() + BOOT_ERROR_TIMEOUT)
                 await asyncio.sleep(0.2)
-            self._boot_failure = self._boot_failure or (NO_ANSWER if server.alive else server.failure())
+            said = NO_ANSWER if server.alive else server.failure()
+            self._boot_failure = server.window.boot_error or said
         except BootFailed as failure:
             self._boot_failure = str(failure)
         except TimeoutError:
@@ -283,6 +290,10 @@ class SonicPi:
         self._runs.clear()
         self._questions.clear()
 
+    def _knock(self) -> None:
+        if self._link and self._address:
+            self._link.knock(self._address, self._server.window.proof if self._server else "sonickube")
+
     def _refused(self) -> None:
         self._gone.set()
         for answer in self._asked.values():
@@ -297,8 +308,8 @@ class SonicPi:
                 async with asyncio.timeout(0.5):
                     await self._gone.wait()
             now = time.monotonic()
-            if now - knocked >= KNOCK_EVERY and self._link and self._address:
-                self._link.knock(self._address)
+            if now - knocked >= KNOCK_EVERY:
+                self._knock()
                 knocked = now
             self._look_after(now)
             lost = [voice for voice, sent in self._sent.items() if sent < now - REPORT_TIMEOUT]
@@ -367,12 +378,7 @@ class SonicPi:
 
     def _logged(self, datagram: bytes) -> None:
         """Something came for the window of the Sonic Pi that we started."""
-        osc_address, args = unpack(datagram) or ("", [])
-        if osc_address == "/exited-with-boot-error":
-            # Its own backtrace follows the reason.
-            said = str(args[0]).partition('["')[0] if args else "it said nothing of why"
-            self._boot_failure = " ".join(said.split())
-        for line in read_log(osc_address, args):
+        for line in read_log(*(unpack(datagram) or ("", []))):
             voice = next((voice for voice, run in self._runs.items() if run.job == line.job), None)
             self._report(Said(line.text, line.error, voice))
             if line.error and voice is not None:

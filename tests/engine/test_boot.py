@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
 import psutil
 import pytest
+from pythonosc.osc_message_builder import build_msg
 
 from peer import Running
 from players import event, until
@@ -52,6 +54,8 @@ class Server(Peer):
         if THREE and data.startswith(b"/exit\\0"):
             note("/exit")
             done.set()
+        if data.startswith(b"/ping\\0"):
+            self.say("/ack", OscMessage(data).params[1])
         super().datagram_received(data, addr)
 
     def report(self, code, prefix=None):
@@ -169,6 +173,7 @@ def executable(file: Path, text: str = "") -> Path:
 def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(TESTS), str(TESTS.parent)]))
     monkeypatch.setattr(sonic_pi, "KNOCK_EVERY", 0.1)
+    monkeypatch.setattr(sonic_pi, "BOOT_ERROR_TIMEOUT", 0.5)
     app = App(tmp_path)
     yield app
     for process in app.alive():
@@ -203,6 +208,38 @@ async def test_its_window_is_ours_so_its_log_and_errors_in_threads_are_heard(app
         running.engine.stop([40])
         await until(lambda: Failed(7, "", "Ill in a thread: so ill", 3) in running.reports)
         assert Said("Ill in a thread: so ill", error=True, voice=7) in running.reports
+
+
+async def test_nobody_else_is_heard_at_the_port_of_its_window(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = boot.free_ports(1)[0]
+    script = SONIC_PI.replace("free_ports(3)", f"[*free_ports(1), {port}, *free_ports(3)[2:]]")
+    early = boot_error("forged")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        forge = asyncio.create_task(repeat(lambda: stranger.sendto(early, ("127.0.0.1", port))))
+        async with Running(SonicPi(app.ways(script))) as running:
+            await running.sounding()
+            forge.cancel()
+            running.engine.play(Voice(id=7, event=event(), snippet="ready"), "play 60")
+            await until(lambda: Done(7) in running.reports)
+            for number in range(100):
+                error = build_msg("/error", [number, "forged", "snippet:3", 1]).dgram
+                stranger.sendto(error, ("127.0.0.1", port))
+            running.engine.stop([40])
+            await until(lambda: Failed(7, "", "Ill in a thread: so ill", 3) in running.reports)
+            assert "forged" not in str(running.reports)
+            assert running.engine.status.sounding
+
+
+async def repeat(act: Callable[[], object]) -> None:
+    while True:
+        act()
+        await asyncio.sleep(0.02)
+
+
+def boot_error(text: str) -> bytes:
+    return build_msg("/exited-with-boot-error", text).dgram
 
 
 async def test_one_that_dies_is_started_again(app: App) -> None:

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pythonosc.osc_message_builder import build_msg
 
-from sonickube_tui.engine.log_port import LogLine, read_log
+from sonickube_tui.engine.log_port import HELD, LogLine, LogPort, read_log
 
 SERVER = "/usr/lib/sonic-pi/app/server/ruby/lib/sonicpi"
 IN_SNIPPET = f"""\
@@ -65,11 +66,6 @@ play )
             [8, SYNTAX, ELSEWHERE, 781],
             [LogLine("SyntaxError in a thread: eval: syntax error, unexpected ')' play ) ^", 8, True)],
         ),
-        (
-            "/exited-with-boot-error",
-            ["Server Exception:\n no jack\n"],
-            [LogLine("Server Exception:\n no jack", error=True)],
-        ),
     ],
 )
 def test_a_message_becomes_its_lines(address: str, args: list[Any], lines: list[LogLine]) -> None:
@@ -110,15 +106,87 @@ def test_what_it_says_of_every_run_is_left_out(text: str) -> None:
         ("/error", [None, "text", "trace", 3]),
         ("/syntax_error", []),
         ("/syntax_error", ["text"]),
-        ("/exited-with-boot-error", []),
-        ("/exited-with-boot-error", [3]),
+        ("/exited-with-boot-error", ["Server Exception:\n no jack\n"]),
     ],
 )
 def test_what_is_unknown_or_of_another_form_says_nothing(address: str, args: list[Any]) -> None:
     assert not list(read_log(address, args))
 
 
-ADDRESSES = ["/log/info", "/log/multi_message", "/error", "/syntax_error", "/exited-with-boot-error"]
+# Who is believed.
+
+SERVER_SAYS, STRANGER_SAYS = ("127.0.0.1", 40001), ("127.0.0.1", 40002)
+
+
+def port() -> tuple[LogPort, list[bytes]]:
+    heard: list[bytes] = []
+    return LogPort(heard.append), heard
+
+
+def test_nothing_is_passed_on_before_its_sender_is_known_and_then_in_order_what_the_server_said() -> None:
+    log, heard = port()
+    for number in range(5):
+        log.datagram_received(b"server %d" % number, SERVER_SAYS)
+        log.datagram_received(b"stranger %d" % number, STRANGER_SAYS)
+    assert heard == []
+    log.datagram_received(build_msg("/ack", log.proof).dgram, SERVER_SAYS)
+    log.datagram_received(b"stranger", STRANGER_SAYS)
+    log.datagram_received(b"server", SERVER_SAYS)
+    assert heard == [*(b"server %d" % number for number in range(5)), b"server"]
+
+
+@pytest.mark.parametrize(
+    ("address", "args"),
+    [
+        ("/ack", []),
+        ("/ack", ["sonickube"]),
+        ("/ack", ["proof", 1]),
+        ("/ac", ["proof"]),
+        ("/error", ["proof"]),
+    ],
+)
+def test_who_does_not_say_the_proof_again_is_not_believed(address: str, args: list[Any]) -> None:
+    log, heard = port()
+    args = [log.proof if arg == "proof" else arg for arg in args]
+    log.datagram_received(build_msg(address, args).dgram, STRANGER_SAYS)
+    log.datagram_received(b"stranger", STRANGER_SAYS)
+    assert heard == []
+
+
+def test_a_flood_of_strangers_before_takes_the_room_of_early_words_and_no_more() -> None:
+    log, heard = port()
+    for number in range(10 * HELD):
+        log.datagram_received(b"x" * 100, ("127.0.0.1", 1024 + number))
+    log.datagram_received(build_msg("/ack", log.proof).dgram, SERVER_SAYS)
+    log.datagram_received(b"server", SERVER_SAYS)
+    assert heard == [b"server"]
+
+
+def test_two_windows_have_proofs_of_their_own() -> None:
+    assert port()[0].proof != port()[0].proof
+
+
+@pytest.mark.parametrize(
+    ("args", "reason"),
+    [
+        (['Server Exception:\n no jack\n ["/a.rb:1:in `x\'", "b"]'], "Server Exception: no jack"),
+        (['["only a trace"]'], "it said nothing of why"),
+        ([3], ""),
+        ([], ""),
+    ],
+)
+def test_why_it_could_not_start_is_what_was_said_by_one_who_proves_nothing(
+    args: list[Any], reason: str
+) -> None:
+    log, heard = port()
+    log.datagram_received(b"rubbish", SERVER_SAYS)
+    log.datagram_received(build_msg("/exited-with-boot-error", args).dgram, SERVER_SAYS)
+    assert log.boot_error == reason
+    log.datagram_received(build_msg("/ack", log.proof).dgram, SERVER_SAYS)
+    assert (log.boot_error, len(heard)) == ("", 2)
+
+
+ADDRESSES = ["/log/info", "/log/multi_message", "/error", "/syntax_error"]
 ARGUMENTS = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(),
     lambda inner: st.lists(inner, max_size=3),
