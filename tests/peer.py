@@ -19,8 +19,8 @@ from sonickube_tui.engine.sonic_pi import SonicPi
 
 class Peer(asyncio.DatagramProtocol):
     """Receives as Sonic Pi does: from 4.x on the token as an OSC int, before it (`token` None) any name, the
-    lines pasted for a bridge what is sealed with their `key` and newer than the last; at most 16,384 bytes, or
-    8,192; silence on anything else.
+    lines pasted for a bridge what is sealed with their `key` and newer than the last; at most 16,384 bytes,
+    or 8,192; silence on anything else.
 
     It runs no Ruby: it reads from the text where reports go and sends them; of a voice what it `tells`, each
     with what follows the voice's number; asked for runs, those of its `running`. Without `answers` it
