@@ -27,6 +27,7 @@ from sonickube_tui.music.merging import Merger
 from sonickube_tui.music.mixer import Mixer
 from sonickube_tui.music.snippets import Library
 from sonickube_tui.music.theme import load_theme
+from sonickube_tui.plain import plain
 from sonickube_tui.recording import Deck
 from sonickube_tui.session.recorder import Limits
 from sonickube_tui.settings import Settings, config_folder, shipped, state_folder
@@ -173,7 +174,7 @@ def play(
             )
     finally:
         if told := deck.stop():
-            print(f"sonickube: {told}", file=sys.stderr)
+            print(f"sonickube: {plain(told)}", file=sys.stderr)
 
 
 def demand_terminal(*, headless: bool) -> None:

@@ -19,6 +19,7 @@ from sonickube_tui.cli_flags import (
     time_flag,
 )
 from sonickube_tui.errors import UserError
+from sonickube_tui.plain import plain
 
 if TYPE_CHECKING:
     from sonickube_tui.assemble import Stream
@@ -46,7 +47,7 @@ class _Group(click.Group):
         try:
             return super().invoke(ctx)
         except UserError as error:
-            click.echo(f"sonickube: {error}", err=True)
+            click.echo(f"sonickube: {plain(str(error))}", err=True)
             ctx.exit(2)
 
 
@@ -306,7 +307,7 @@ def themes() -> None:
     from sonickube_tui.music.theme import themes as found
 
     for name, file in found(theme_folders()).items():
-        click.echo(f"{name:<12} {read_theme(file).description}")
+        click.echo(plain(f"{name:<12} {read_theme(file).description}"))
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from sonickube_tui.errors import UserError
+from sonickube_tui.plain import plain
 
 _OF_SONIC_PI = ("sonic_pi", "sonic_pi_app", "audio")
 
@@ -83,7 +84,7 @@ def bounce(
     unheard = f", {done.unheard:,} events unheard" if done.unheard else ""
     click.echo(f"{out}: {done.seconds:.1f} s, {done.voices:,} voices{unheard}{early}")
     for failure in done.failures:
-        click.echo(f"sonickube: {failure}", err=True)
+        click.echo(f"sonickube: {plain(failure)}", err=True)
 
 
 @click.group()

@@ -18,6 +18,7 @@ from sonickube_tui.engine.bridge import MEANING
 from sonickube_tui.entry import Entry, Fate, Heard, Listener, Notice
 from sonickube_tui.event import Connection, Item, Kind, Link
 from sonickube_tui.music.snippets import Change
+from sonickube_tui.plain import plain_lines
 from sonickube_tui.signals import on_signals
 
 LISTING_EVERY = 2.0
@@ -103,9 +104,7 @@ class _Printer(Listener):
 
 
 def _say(text: str) -> None:
-    # A message from a cluster or a file must not steer the terminal.
-    shown = "".join(sign if sign.isprintable() or sign == "\n" else " " for sign in text)
-    print(f"sonickube: {shown}", file=sys.stderr, flush=True)
+    print(f"sonickube: {plain_lines(text)}", file=sys.stderr, flush=True)
 
 
 def _line(entry: Entry) -> dict[str, object]:

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sonickube_tui.doctor.check import Check, State, told
+from sonickube_tui.plain import plain
 
 
 def terminal() -> list[Check]:
@@ -53,8 +54,8 @@ def table(checks: Sequence[Check]) -> Table:
 
 
 def printable(text: str) -> str:
-    """One line without control characters: what a cluster says must not steer the terminal."""
-    line = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+    """One plain line, without what this terminal has no characters for."""
+    line = " ".join(plain(text).split())
     return line.encode(sys.stdout.encoding, "replace").decode(sys.stdout.encoding)
 
 

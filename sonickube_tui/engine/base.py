@@ -7,9 +7,17 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 import msgspec
+from msgspec.structs import force_setattr
 
 from sonickube_tui.music.mixer import Level
 from sonickube_tui.music.voice import Voice
+from sonickube_tui.plain import cut, plain, plain_lines
+
+
+def _clean(said: msgspec.Struct, **fields: Callable[[str], str]) -> None:
+    # Versions, errors, prints: data from outside, whichever engine has them, wherever they are shown.
+    for field, clean in fields.items():
+        force_setattr(said, field, clean(cut(getattr(said, field))))
 
 
 class Started(msgspec.Struct, frozen=True, gc=False):
@@ -46,6 +54,9 @@ class Failed(msgspec.Struct, frozen=True, gc=False):
     message: str
     line: int
 
+    def __post_init__(self) -> None:
+        _clean(self, error=plain, message=plain_lines)
+
 
 class Lost(msgspec.Struct, frozen=True, gc=False):
     """No report of the voice came in time."""
@@ -62,6 +73,9 @@ class Said(msgspec.Struct, frozen=True, gc=False):
     text: str
     error: bool = False
     voice: int | None = None
+
+    def __post_init__(self) -> None:
+        _clean(self, text=plain_lines)
 
 
 Report = Started | Alive | Done | Ended | Failed | Lost | Said
@@ -89,6 +103,9 @@ class Status(msgspec.Struct, frozen=True, gc=False):
     advice: str = ""
     ceiling: float | None = None
     paste: str = ""
+
+    def __post_init__(self) -> None:
+        _clean(self, name=plain, advice=plain)
 
 
 class PacketTooLarge(Exception):

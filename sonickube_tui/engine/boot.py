@@ -138,6 +138,7 @@ class BootedServer:
         (home / ".sonic-pi" / "log").mkdir(parents=True, exist_ok=True)
         environment = os.environ | {"SONIC_PI_HOME": str(home)}
         try:
+            self._folder.chmod(0o700)  # 4.x writes its token into its logs.
             if self._audio == "dummy":
                 environment |= await self._start_jack()
             if self._installation.daemon:

@@ -76,7 +76,7 @@ def read_log(address: str, args: list[Any]) -> Iterator[LogLine]:
                 yield LogLine(str(text).strip(), job)
         case "/error", [int(job), str(text), str(trace), int()]:
             said = html.unescape(text)
-            found = re.search(r"^snippet:(\d+)", html.unescape(trace), re.MULTILINE)
+            found = re.search(r"^snippet:(\d{1,6})", html.unescape(trace), re.MULTILINE)
             yield LogLine(_reason(said), job, True, int(found[1]) if found else 0)
         case "/syntax_error", [int(job), str(text), *_]:
             yield LogLine(_reason(html.unescape(text)), job, True)

@@ -31,12 +31,16 @@ from sonickube_tui.music.render import (
     render_stop,
 )
 from sonickube_tui.music.voice import Voice
+from sonickube_tui.plain import cut
 
 HELLO_TIMEOUT = 2.0
 """Seconds to wait for the report of the first run: a busy Sonic Pi takes some tenths."""
 
 BOOT_TIMEOUT = 30.0
 """Seconds until one that we start must answer; it takes four when nothing else runs."""
+
+LONGEST_VERSION = 40
+"""Characters of what it says of its version; a development version has some twenty."""
 
 BOOT_ERROR_TIMEOUT = 10.0
 """Seconds that it has to answer all the same when somebody has said on its behalf that it cannot."""
@@ -280,7 +284,7 @@ class SonicPi:
         if answer is None:
             self._close()
             return None
-        return str(*answer[:1])
+        return cut(str(*answer[:1]), LONGEST_VERSION)
 
     def _close(self) -> None:
         if self._link is not None:

@@ -12,6 +12,7 @@ import click
 import msgspec
 
 from sonickube_tui.errors import UserError
+from sonickube_tui.plain import plain
 from sonickube_tui.session.deriving import Deriving
 from sonickube_tui.session.opening import Opened, open_session
 from sonickube_tui.session.redact import Redactor
@@ -159,8 +160,3 @@ def describe_check(check: Check) -> Iterator[str]:
     for channel in check.channels:
         busiest = f"busiest minute {channel.most:,} at {clock(channel.minute)}"
         yield plain(f"{channel.name:30} {channel.events:9,}  {busiest}")
-
-
-def plain(text: str) -> str:
-    """Text from a file that may hold anything, without what a terminal would obey."""
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)

@@ -22,12 +22,13 @@ from sonickube_tui.event import Connection, Event, Item, Kind, Severity
 from sonickube_tui.music.render import readable
 from sonickube_tui.music.snippets import Change
 from sonickube_tui.music.theme import Palette
+from sonickube_tui.plain import plain
 from sonickube_tui.recording import Deck
 from sonickube_tui.replay import Replay
 from sonickube_tui.signals import on_signals
 from sonickube_tui.ui.actions import Pane, bindings
 from sonickube_tui.ui.bars import HeaderBar, SenderBar
-from sonickube_tui.ui.cells import Shared, plain
+from sonickube_tui.ui.cells import Shared
 from sonickube_tui.ui.dialogs import Line, Paper, Unsaved, help_text
 from sonickube_tui.ui.events import EventLog, EventPane
 from sonickube_tui.ui.in_turn import InTurn

@@ -12,9 +12,10 @@ from sonickube_tui.conductor import Conductor
 from sonickube_tui.entry import Entry, Fate, Heard
 from sonickube_tui.event import Severity
 from sonickube_tui.music.health import words
+from sonickube_tui.plain import plain
 from sonickube_tui.recording import Deck
 from sonickube_tui.session.when import clock
-from sonickube_tui.ui.cells import fit, plain
+from sonickube_tui.ui.cells import fit
 from sonickube_tui.ui.look import Look, duration
 from sonickube_tui.ui.standing import standing
 

@@ -8,12 +8,7 @@ from itertools import takewhile
 import msgspec
 from rich.cells import cell_len, set_cell_size
 
-_CONTROLS = dict.fromkeys((*range(32), *range(127, 160), 8232, 8233), " ")
-
-
-def plain(text: str) -> str:
-    """One line without control characters: a message from the cluster must not steer the terminal."""
-    return text if text.isprintable() else text.translate(_CONTROLS)
+from sonickube_tui.plain import plain
 
 
 def fit(text: str, width: int) -> str:

@@ -15,8 +15,8 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from sonickube_tui.errors import UserError
+from sonickube_tui.plain import plain
 from sonickube_tui.ui.actions import Action, Pane, of
-from sonickube_tui.ui.cells import plain
 from sonickube_tui.ui.look import MARKS, Look
 
 _FREEDOM = (

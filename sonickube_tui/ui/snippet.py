@@ -13,8 +13,8 @@ from textual.widgets import TextArea
 
 from sonickube_tui.music.syntax import check, ruby
 from sonickube_tui.music.theme import Palette
+from sonickube_tui.plain import plain
 from sonickube_tui.ui.actions import Pane, bindings
-from sonickube_tui.ui.cells import plain
 from sonickube_tui.ui.look import ruby_theme
 
 # Without a pass over local variables the grammar's query takes every bare word for a method.

@@ -7,10 +7,10 @@ from collections.abc import Awaitable
 from textual.containers import Container
 
 from sonickube_tui.errors import UserError
+from sonickube_tui.plain import plain
 from sonickube_tui.replay import Replay
 from sonickube_tui.session.when import MOMENTS, moment
 from sonickube_tui.ui.actions import Pane, bindings
-from sonickube_tui.ui.cells import plain
 from sonickube_tui.ui.dialogs import Line
 from sonickube_tui.ui.timeline import Timeline
 

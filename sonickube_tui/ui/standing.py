@@ -9,7 +9,8 @@ from rich.style import Style
 from rich.text import Text
 
 from sonickube_tui.event import Connection, Link, Severity
-from sonickube_tui.ui.cells import Shared, plain
+from sonickube_tui.plain import plain
+from sonickube_tui.ui.cells import Shared
 from sonickube_tui.ui.look import Look
 
 _BAR = 8

@@ -14,12 +14,12 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from sonickube_tui.event import Severity
+from sonickube_tui.plain import plain
 from sonickube_tui.replay import Replay
 from sonickube_tui.session.counts import Counted
 from sonickube_tui.session.player import Player
 from sonickube_tui.session.when import clock
 from sonickube_tui.ui.actions import Pane, bindings
-from sonickube_tui.ui.cells import plain
 from sonickube_tui.ui.look import MARKS, Look
 
 BARS = "▁▂▃▄▅▆▇█"

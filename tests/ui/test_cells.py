@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from sonickube_tui.ui.cells import Shared, fit, fit_middle, plain
+from sonickube_tui.plain import plain
+from sonickube_tui.ui.cells import Shared, fit, fit_middle
 
 
 @given(st.text(), st.integers(0, 40))
