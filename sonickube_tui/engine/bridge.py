@@ -27,15 +27,16 @@ MEANING = (
     "does whoever knows the key in them: show them to nobody."
 )
 
-# A loop of this name goes on where it waits with the lines that it had: the last cue makes it take these.
+# No line is longer than a dialog shows whole in 80 columns. A loop of this name goes on where it waits, with the
+# lines that it had: the last cue makes it take these.
 _LINES = """\
 require "digest"
-heard = Time.now.to_f
+key, heard = "{key}", Time.now.to_f
 live_loop :sonickube do
   use_real_time
   seal, code = sync "/osc*/sonickube/run"
-  ours = Digest::SHA256.hexdigest(code + "{key}") == seal && code.to_f > heard rescue false
-  run_code code if ours && heard = code.to_f
+  ours = Digest::SHA256.hexdigest(code + key) == seal rescue false
+  run_code code if ours && code.to_f > heard && heard = code.to_f
 end
 cue "/osc/sonickube/run"
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,10 +17,11 @@ from textual.widgets import Input, Static
 
 from players import PaperEngine, event, score, until
 from players import conductor as make_conductor
-from sonickube_tui.engine.base import Failed
-from sonickube_tui.entry import Fate, Listener
+from sonickube_tui.engine.base import Failed, Status
+from sonickube_tui.engine.bridge import Bridge
+from sonickube_tui.entry import Fate, Listener, Notice
 from sonickube_tui.errors import UserError
-from sonickube_tui.event import Connection, Event, Item, Kind, Link
+from sonickube_tui.event import Connection, Event, Item, Kind, Link, Severity
 from sonickube_tui.music.mixer import Level
 from sonickube_tui.music.snippets import Library
 from sonickube_tui.ui.app import Console
@@ -411,6 +413,23 @@ async def test_messages_from_the_cluster_cannot_steer_the_terminal(tmp_path: Pat
         assert "\x1b" not in show.screen()
         assert "[2Jevil" in show.screen()
         assert "[bold]not markup" in show.screen()
+
+
+async def test_the_bridges_lines_are_shown_once_with_what_pasting_them_means(tmp_path: Path) -> None:
+    engine = PaperEngine(sounding=False)
+    lines = Bridge(tmp_path).lines()
+    engine.status = Status(False, "silent", "paste its lines", paste=lines)
+    async with console(tmp_path, engine=engine, size=(80, 24)) as show:
+        await until(lambda: isinstance(show.console.screen, Paper))
+        await show.pilot.pause()
+        screen = show.screen()
+        assert all(line in screen for line in lines.splitlines())
+        words = " ".join(re.sub(r"[│▎▊█]", " ", screen).split())
+        assert "whoever knows the key in them: show them to nobody" in words
+        await show.press("escape")
+        show.console.notice(Notice(Severity.OK, "recording to prod.jsonl.gz"))
+        await show.pilot.pause()
+        assert not isinstance(show.console.screen, Paper)
 
 
 async def test_without_an_engine_the_screen_says_what_to_do(tmp_path: Path) -> None:
