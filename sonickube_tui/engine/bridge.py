@@ -27,8 +27,8 @@ MEANING = (
     "does whoever knows the key in them: show them to nobody."
 )
 
-# No line is longer than a dialog shows whole in 80 columns. A loop of this name goes on where it waits, with the
-# lines that it had: the last cue makes it take these.
+# No line is longer than a dialog of 80 columns shows whole. A loop of this name goes on where it waits,
+# with the lines that it had: the last cue makes it take these.
 _LINES = """\
 require "digest"
 key, heard = "{key}", Time.now.to_f

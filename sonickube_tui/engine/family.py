@@ -23,7 +23,7 @@ PATIENCE = 3.0
 SLACK = 1.0
 """Seconds by which two tellings of one process's beginning may differ, where it is told by a clock."""
 
-_NO_ANSWER = (psutil.Error, OSError, ValueError, OverflowError)
+_NO_ANSWER = (psutil.Error, OSError, RuntimeError, ValueError, OverflowError)
 """What is raised about processes that are gone, not ours to look at, or of no possible number."""
 
 
@@ -60,10 +60,12 @@ class Trace(msgspec.Struct, frozen=True):
     @property
     def outdated(self) -> bool:
         """Whether the machine was started anew since: whoever has its number now is somebody else."""
-        if isinstance(self.began, float):
-            return self.began < psutil.boot_time() - 60
-        boot, _, _ = self.began.partition("+")
-        return boot != str(Trace.of(psutil.Process()).began).partition("+")[0]
+        with suppress(*_NO_ANSWER):
+            if isinstance(self.began, float):
+                return self.began < psutil.boot_time() - 60
+            boot, _, _ = self.began.partition("+")
+            return boot != str(Trace.of(psutil.Process()).began).partition("+")[0]
+        return False
 
 
 class Family:
