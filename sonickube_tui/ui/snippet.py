@@ -132,8 +132,9 @@ class SnippetPane(TextArea):
         self.border_subtitle = Content.styled(plain(f"{sign} {where}{verdict.text}"), style)
 
     def get_line(self, line_index: int) -> Text:
-        """A line, underlined when the trouble is there."""
+        """A line, underlined when the trouble is there; what is in a file must not steer the terminal."""
         line = super().get_line(line_index)
+        line.plain = "\t".join(map(plain, line.plain.split("\t")))
         if self._verdict and self._verdict.line == line_index + 1:
             line.stylize("underline")
         return line

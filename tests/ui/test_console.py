@@ -415,6 +415,17 @@ async def test_messages_from_the_cluster_cannot_steer_the_terminal(tmp_path: Pat
         assert "[bold]not markup" in show.screen()
 
 
+async def test_what_is_in_a_snippet_cannot_steer_the_terminal_and_stays_as_it_is(tmp_path: Path) -> None:
+    text = "# a \x1b]52;c;cm0=\x1b\\bell\x1b[2J \u202e\x9b31m\n\tplay :c4\n"
+    async with console(tmp_path, event()) as show:
+        show.snippet.open("other", text)
+        await show.pilot.pause(0.3)
+        assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", show.screen())
+        assert "# a  ]52;c;cm0= \\bell [2J   31m" in show.screen()
+        assert "    play :c4" in show.screen()
+        assert show.snippet.text == text
+
+
 async def test_the_bridges_lines_are_shown_once_with_what_pasting_them_means(tmp_path: Path) -> None:
     engine = PaperEngine(sounding=False)
     lines = Bridge(tmp_path).lines()
