@@ -73,7 +73,7 @@ def read_log(address: str, args: list[Any]) -> Iterator[LogLine]:
             yield LogLine(text.strip())
         case "/log/multi_message", [int(job), _, _, int(), *parts]:
             for text in parts[1::2]:
-                yield LogLine(str(text).strip(), job)
+                yield LogLine(_as_written(str(text).strip()), job)
         case "/error", [int(job), str(text), str(trace), int()]:
             said = html.unescape(text)
             found = re.search(r"^snippet:(\d{1,6})", html.unescape(trace), re.MULTILINE)
@@ -89,9 +89,14 @@ _OF_EVERY_RUN = (
 """What it says of every run alike, and we know better."""
 
 
+def _as_written(text: str) -> str:
+    """With the loops' names as their author wrote them, without the run that we put behind."""
+    return re.sub(r"__sk\d+\b", "", text)
+
+
 def _reason(text: str) -> str:
     """An error's class, thread and message, without Sonic Pi's own place: that counts our wrapper's lines."""
-    said = " ".join(re.sub(r"^\[.*?\]\s*(-\s*)?", "", text.strip()).split()).replace(
+    said = " ".join(re.sub(r"^\[.*?\]\s*(-\s*)?", "", _as_written(text).strip()).split()).replace(
         " for Runtime:SonicPiLang", ""
     )
     died = re.fullmatch(r"(\S+) Thread death(?:!| \+--> :(\S+)) (.*)", said)

@@ -51,6 +51,12 @@ play )
             [8, UNDEFINED, IN_SNIPPET, 1],
             [LogLine("NameError in a thread: undefined local variable or method `nonsense'", 8, True, 3)],
         ),
+        ("/log/multi_message", [7, ":live_loop_x__sk7", "0.1", 1, 1, ":x__sk7"], [LogLine(":x", 7)]),
+        (
+            "/error",
+            [8, ILL.replace("_x", "_x__sk8"), ELSEWHERE, 1],
+            [LogLine("RuntimeError in live_loop_x: <b>\"ill\" & 'x'", 8, True)],
+        ),
         (
             "/error",
             [8, ILL, ELSEWHERE, 1],
