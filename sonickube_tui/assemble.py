@@ -16,10 +16,10 @@ from pathlib import Path
 from sonickube_tui.conductor import Conductor
 from sonickube_tui.engine.address import parse_address
 from sonickube_tui.engine.base import Engine, Silence
-from sonickube_tui.engine.boot import Installation, installations
 from sonickube_tui.engine.builtin.engine import BuiltIn
 from sonickube_tui.engine.builtin.parts import missing
 from sonickube_tui.engine.fallback import Fallback
+from sonickube_tui.engine.installed import Installation, installations
 from sonickube_tui.engine.sonic_pi import SonicPi, Ways
 from sonickube_tui.errors import UserError
 from sonickube_tui.event import Connection, Item

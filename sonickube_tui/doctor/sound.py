@@ -13,9 +13,9 @@ import msgspec
 from sonickube_tui.doctor.check import ANSWER_LIMIT, Check, State, some, told
 from sonickube_tui.engine.address import Address
 from sonickube_tui.engine.base import Done, Ended, Engine, Failed, Report, Started, Status
-from sonickube_tui.engine.boot import installations
 from sonickube_tui.engine.builtin.parts import missing
 from sonickube_tui.engine.discovery import Candidate, candidates
+from sonickube_tui.engine.installed import installations
 from sonickube_tui.engine.sonic_pi import BOOT_TIMEOUT, REPORT_TIMEOUT, SonicPi, Ways
 from sonickube_tui.errors import UserError
 from sonickube_tui.event import Event, Kind

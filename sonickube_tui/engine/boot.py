@@ -1,97 +1,44 @@
-"""Starts a Sonic Pi that is installed, without its window, and ends it with everything it started."""
+"""Starts a Sonic Pi that is installed, without its window, and ends it with everything it started.
+
+Each way to start one gives an Address, by `_start_server` (3.x) or `_start_daemon` (4.x and later); a third
+beside them is all that another entry point of upstream's, such as its headless HTTP server, needs.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import random
-import re
 import shutil
 import socket
 import subprocess
-import sys
-from collections.abc import Callable, Iterator, Mapping
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Literal
 
-import msgspec
 from pythonosc.osc_message_builder import build_msg
 
 from sonickube_tui.engine.address import Address
+from sonickube_tui.engine.daemon import Daemon, complaint, read_line
 from sonickube_tui.engine.family import Family
+from sonickube_tui.engine.installed import Installation
 from sonickube_tui.engine.log_port import LogPort
-from sonickube_tui.errors import UserError
 
 Audio = Literal["auto", "dummy"]
 
 KEEP_ALIVE = 4.0
-"""Seconds between two signs of life to the daemon of 4.x, which gives up after some ninety."""
+"""Seconds between two signs of life to a daemon: it waits 40, and gives up after five times 10 without one
+(KillSwitch in 4.x's and 5.x's daemon.rb).
+"""
 
 DUMMY_RATE, DUMMY_PERIOD = 44_100, 1_024
 """Jack without a sound card: frames a second, and frames a period (the one without dropouts under load)."""
 
-
 JACK_NAMES = tuple(f"sonickube-{number}" for number in range(4))
 """Few and always the same: jack keeps the name of a killed server for ever, and has room for eight."""
-
-
-class Installation(msgspec.Struct, frozen=True):
-    """A Sonic Pi on this machine: `daemon` for 4.x and later, which starts the rest by itself."""
-
-    script: Path
-    ruby: str
-    daemon: bool
-
-    def __str__(self) -> str:
-        return str(self.script.parents[3])
-
-
-def installations(app: Path | None = None) -> list[Installation]:
-    """What is installed in the usual places, or in `app` alone.
-
-    Raises UserError when `app` is named and holds no Sonic Pi, or when there is no Ruby to run it.
-    """
-    found = [one for place in ([app] if app else _places()) for one in _look_into(place)]
-    if app and not found:
-        if any(_scripts(app)):
-            raise UserError(f"the Sonic Pi in {app} has no Ruby of its own, and there is none on PATH")
-        raise UserError(
-            f"there is no Sonic Pi in {app}; --sonic-pi-app wants the folder that has app/server/ruby"
-        )
-    return found
-
-
-def _places() -> Iterator[Path]:
-    if sys.platform == "darwin":
-        for applications in (Path("/Applications"), Path.home() / "Applications"):
-            yield applications / "Sonic Pi.app" / "Contents" / "Resources"
-    elif sys.platform == "win32":
-        for variable in ("ProgramFiles", "ProgramFiles(x86)", "LocalAppData"):
-            if folder := os.environ.get(variable):
-                yield Path(folder) / "Sonic Pi"
-    else:
-        yield from map(
-            Path, ("/usr/lib/sonic-pi", "/usr/local/lib/sonic-pi", "/opt/sonic-pi", "/usr/lib64/sonic-pi")
-        )
-
-
-def _look_into(place: Path) -> Iterator[Installation]:
-    for script in _scripts(place):
-        program = "ruby.exe" if sys.platform == "win32" else "ruby"
-        native = script.parents[2] / "native" / "ruby" / "bin" / program
-        if ruby := str(native) if native.is_file() else shutil.which("ruby"):
-            yield Installation(script, ruby, script.name == "daemon.rb")
-            return
-
-
-def _scripts(place: Path) -> Iterator[Path]:
-    """What starts a Sonic Pi, the newer versions' first."""
-    for base in (place / "app", place):
-        for name in ("daemon.rb", "sonic-pi-server.rb"):
-            script = base / "server" / "ruby" / "bin" / name
-            if script.is_file():
-                yield script
 
 
 class BootFailed(Exception):
@@ -115,7 +62,7 @@ class BootedServer:
         self._family = Family(folder)
         self._main: subprocess.Popen[bytes] | None = None
         self._transports: list[asyncio.DatagramTransport] = []
-        self._daemon: tuple[int, int] | None = None
+        self._daemon: Daemon | None = None
         self._keeping: asyncio.Task[None] | None = None
         self.address: Address | None = None
 
@@ -134,11 +81,12 @@ class BootedServer:
 
         Raises BootFailed.
         """
-        home = self._folder / "home"
-        (home / ".sonic-pi" / "log").mkdir(parents=True, exist_ok=True)
-        environment = os.environ | {"SONIC_PI_HOME": str(home)}
+        for folder in ("log", "config"):
+            (self._home / ".sonic-pi" / folder).mkdir(parents=True, exist_ok=True)
+        environment = {**self._installation.environment(), "SONIC_PI_HOME": str(self._home)}
         try:
             self._folder.chmod(0o700)  # 4.x writes its token into its logs.
+            self._choose_driver()
             if self._audio == "dummy":
                 environment |= await self._start_jack()
             if self._installation.daemon:
@@ -149,7 +97,21 @@ class BootedServer:
             raise BootFailed(str(error)) from None
         return self.address
 
+    @property
+    def _home(self) -> Path:
+        return self._folder / "home"
+
+    def _choose_driver(self) -> None:
+        """Tell 5.x which sound to use: its SuperSonic takes jack only when it is told to."""
+        settings = self._home / ".sonic-pi" / "config" / "v5-audio-settings.toml"
+        if self._audio == "dummy":
+            settings.write_text('audio_driver = "JACK"\n')
+        else:
+            settings.unlink(missing_ok=True)
+
     async def _start_jack(self) -> Mapping[str, str]:
+        if self._installation.flatpak:
+            raise BootFailed("a flatpak cannot use --audio dummy: the jack that it needs is outside of it")
         if shutil.which("jackd") is None:
             raise BootFailed("--audio dummy needs jackd (on Debian and Ubuntu: apt install jackd2)")
         for name in JACK_NAMES:
@@ -172,42 +134,43 @@ class BootedServer:
         server, scsynth, *others = free_ports(8)
         gui = await self._listen(0)
         ports = (server, gui, scsynth, scsynth, *others)
-        command = [
-            self._installation.ruby,
-            "-E",
-            "utf-8",
-            str(self._installation.script),
-            "-u",
-            *map(str, ports),
-        ]
+        command = self._installation.command(self._home, "-u", *map(str, ports))
         self._spawn(command, environment, "home/.sonic-pi/log/server-output.log")
         return Address("127.0.0.1", server)
 
     async def _start_daemon(self, environment: Mapping[str, str]) -> Address:
-        process = self._spawn([self._installation.ruby, str(self._installation.script)], environment, None)
-        assert process.stdout
-        line = await asyncio.to_thread(process.stdout.readline)
-        numbers = [int(number) for number in re.findall(rb"-?\d+", line)]
-        *ports, token = numbers or [0]
-        if len(ports) != 7 or not all(0 < port < 65536 for port in ports) or not -(2**31) <= token < 2**31:
-            said = line.decode("utf-8", "replace").strip()
-            raise BootFailed(f"daemon.rb said {said!r} in place of its eight numbers")
-        daemon, gui, send, *_ = ports
-        await self._listen(gui)
-        self._daemon = (daemon, token)
-        self._keeping = asyncio.create_task(self._keep_alive())
-        return Address("127.0.0.1", send, token)
+        process = self._spawn(self._installation.command(self._home), environment, None)
+        self._daemon = daemon = await self._numbers(process)
+        await self._listen(daemon.window)
+        self._keeping = asyncio.create_task(self._keep_alive(daemon))
+        return daemon.address
 
-    async def _keep_alive(self) -> None:
+    async def _numbers(self, process: subprocess.Popen[bytes]) -> Daemon:
+        """What the daemon says of itself; it may say other things before. Raises BootFailed."""
+        loop, lines = asyncio.get_running_loop(), asyncio.Queue[str | None]()
+
+        def read() -> None:
+            # Until its end: a daemon whose pipe is full would stand still.
+            assert process.stdout
+            with suppress(OSError, ValueError, RuntimeError):
+                for line in process.stdout:
+                    loop.call_soon_threadsafe(lines.put_nowait, line.decode("utf-8", "replace"))
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(lines.put_nowait, None)
+
+        threading.Thread(target=read, daemon=True).start()
+        said: deque[str] = deque(maxlen=100)
+        while (line := await lines.get()) is not None:
+            if daemon := read_line(line):
+                return daemon
+            said.append(line)
+        log = self._home / ".sonic-pi" / "log" / "daemon.log"
+        raise BootFailed(f"daemon.rb gave no ports: {complaint(said, _text(log))}")
+
+    async def _keep_alive(self, daemon: Daemon) -> None:
         while True:
-            self._tell_daemon("/daemon/keep-alive")
+            _send(daemon.port, "/daemon/keep-alive", daemon.token)
             await asyncio.sleep(KEEP_ALIVE)
-
-    def _tell_daemon(self, address: str) -> None:
-        if self._daemon:
-            port, token = self._daemon
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as outbox, suppress(OSError):
-                outbox.sendto(build_msg(address, token).dgram, ("127.0.0.1", port))
 
     async def _listen(self, port: int) -> int:
         """Take the port of its window."""
@@ -227,6 +190,7 @@ class BootedServer:
         try:
             process = subprocess.Popen(
                 command,
+                bufsize=0,
                 env=os.environ | environment,
                 stdin=subprocess.DEVNULL,
                 stdout=out or subprocess.PIPE,
@@ -245,10 +209,8 @@ class BootedServer:
         return self._said("home/.sonic-pi/log/server-output.log")
 
     def _said(self, log: str) -> str:
-        with suppress(OSError):
-            lines = (self._folder / log).read_text("utf-8", "replace").split("\n")
-            return " / ".join([line.strip() for line in lines if line.strip()][-3:])
-        return "it left no log"
+        lines = [line.strip() for line in _text(self._folder / log).split("\n") if line.strip()]
+        return " / ".join(lines[-3:]) or "it left no log"
 
     def settle(self) -> None:
         """To be called when it answers: by now its children are there."""
@@ -261,12 +223,24 @@ class BootedServer:
         self._family.note()
         if self._keeping:
             self._keeping.cancel()
-        self._tell_daemon("/daemon/exit")
-        if self.address and not self._daemon:
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as outbox, suppress(OSError):
-                where = (self.address.host, self.address.port)
-                outbox.sendto(build_msg("/exit", "sonickube").dgram, where)
+        if self._daemon:
+            _send(self._daemon.port, "/daemon/exit", self._daemon.token)
+        elif self.address:
+            _send(self.address.port, "/exit", "sonickube")
         await asyncio.to_thread(self._family.end, self._main)
+
+
+def _send(port: int, address: str, *arguments: int | str) -> None:
+    """A message to a port of this machine, lost when nobody listens there."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as outbox, suppress(OSError):
+        outbox.sendto(build_msg(address, arguments).dgram, ("127.0.0.1", port))
+
+
+def _text(log: Path) -> str:
+    try:
+        return log.read_text("utf-8", "replace")
+    except OSError:
+        return ""
 
 
 def free_ports(count: int) -> list[int]:

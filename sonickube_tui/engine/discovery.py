@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
-from sonickube_tui.engine.address import Address
+from sonickube_tui.engine.address import Address, fits
+from sonickube_tui.engine.daemon import read_log
+from sonickube_tui.engine.installed import FLATPAK
 
 DEFAULT_PORT = 4557
 """Where Sonic Pi 2.x and a bare 3.x server listen."""
 
-LOG_TAIL = 262_144
-"""Bytes read from the end of a log: a long session's log grows to many megabytes."""
+LOG_PART = 262_144
+"""Bytes read from the end of a log, else from its beginning, where a start is told: a long session's log
+grows to many megabytes.
+"""
 
 
 class Candidate(msgspec.Struct, frozen=True, gc=False):
@@ -29,16 +33,13 @@ class Candidate(msgspec.Struct, frozen=True, gc=False):
 def candidates(home: Path | None = None) -> list[Candidate]:
     """All addresses to try, the newest log's first and the default port last.
 
-    Logs are below `home`, by default `SONIC_PI_HOME` or the user's own folder. Which version writes what was
-    read in Sonic Pi's source and measured on 3.2.2 and 4.5.1: 3.x `server-output.log`; 4.0 to 4.5.1
-    `spider.log`, with the token; later versions only the daemon's eight numbers in `gui.log`.
+    Logs are below `home`, by default `SONIC_PI_HOME` or the user's own folder and the flatpak's in it. Which
+    version writes what was read in Sonic Pi's source and measured on 3.2.2 and 4.5.1.
     """
-    root = home or Path(os.environ.get("SONIC_PI_HOME") or Path.home())
     found = [
-        Candidate(address, name, log.stat().st_mtime)
-        for name, read in _READERS
-        if (log := root / ".sonic-pi" / "log" / name).is_file()
-        for address in read(_tail(log))
+        Candidate(address, log.name, log.stat().st_mtime)
+        for log, kind in _logs(home)
+        if log.is_file() and (address := _address_in(log, kind))
     ]
     found.sort(key=lambda candidate: candidate.written, reverse=True)
     found.append(Candidate(Address("127.0.0.1", DEFAULT_PORT), "the default port"))
@@ -48,40 +49,69 @@ def candidates(home: Path | None = None) -> list[Candidate]:
     return list(unique.values())
 
 
-def _tail(log: Path) -> str:
+def what_logs_say(home: Path | None = None) -> str:
+    """Of each log that is looked for: which versions write it, and whether it is of use."""
+    logs = _logs(home)[: len(_KINDS)]
+    told = (f"{log.name} {_use(log, kind)} ({kind.versions})" for log, kind in logs)
+    return f"in {logs[0][0].parent}: {', '.join(told)}"
+
+
+def _use(log: Path, kind: _Kind) -> str:
+    if not log.is_file():
+        return "is not there"
+    return "names an address" if _address_in(log, kind) else "names no address"
+
+
+def _logs(home: Path | None) -> list[tuple[Path, _Kind]]:
+    named = home or os.environ.get("SONIC_PI_HOME")
+    homes = [Path(named)] if named else [Path.home(), Path.home() / ".var" / "app" / FLATPAK]
+    return [(root / ".sonic-pi" / "log" / kind.name, kind) for root in homes for kind in _KINDS]
+
+
+def _address_in(log: Path, kind: _Kind) -> Address | None:
     try:
         with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - LOG_TAIL))
-            return file.read().decode("utf-8", "replace")
+            for start in (max(0, log.stat().st_size - LOG_PART), 0):
+                file.seek(start)
+                if address := kind.read(file.read(LOG_PART).decode("utf-8", "replace")):
+                    return address
     except OSError:
-        return ""
+        pass
+    return None
 
 
-def _server_output(text: str) -> Iterator[Address]:
-    yield from _address(re.findall(r"^Listen port: *(\d+)", text, re.MULTILINE)[-1:], [])
+def _server_output(text: str) -> Address | None:
+    ports = re.findall(r"^Listen port: *(\d{1,5})\b", text, re.MULTILINE)
+    return _address(ports[-1], None) if ports else None
 
 
-def _spider(text: str) -> Iterator[Address]:
-    ports = re.findall(r"server_port(?:=>|: ?)(\d+)", text)[-1:]
-    if tokens := re.findall(r"^Token: (-?\d+)", text, re.MULTILINE)[-1:]:
-        yield from _address(ports, tokens)
+def _spider(text: str) -> Address | None:
+    ports = re.findall(r"server_port(?:=>|: ?)(\d{1,5})\b", text)
+    tokens = re.findall(r"^(?:\[[\d:. -]+\] *)?Token: (-?\d{1,10})\b", text, re.MULTILINE)
+    return _address(ports[-1], tokens[-1]) if ports and tokens else None
 
 
-def _gui(text: str) -> Iterator[Address]:
-    # daemon, gui-listen, gui-send, scsynth, cues, tau, phx, token: code goes to the third.
-    numbers = re.findall(r"daemon_stdout: *\"?(-?\d+)", text)[-8:]
-    if len(numbers) == 8:
-        yield from _address(numbers[2:3], numbers[7:])
+def _gui(text: str) -> Address | None:
+    daemon = read_log(text)
+    return daemon.address if daemon else None
 
 
-def _address(ports: list[str], tokens: list[str]) -> Iterator[Address]:
-    port, token = int(ports[0]) if ports else 0, int(tokens[0]) if tokens else None
-    if 1 <= port <= 65535 and (token is None or -(2**31) <= token < 2**31):
-        yield Address("127.0.0.1", port, token)
+def _address(port: str, token: str | None) -> Address | None:
+    if not 1 <= int(port) <= 65535 or not fits(int(token or 0)):
+        return None
+    return Address("127.0.0.1", int(port), int(token) if token else None)
 
 
-_READERS: tuple[tuple[str, Callable[[str], Iterator[Address]]], ...] = (
-    ("server-output.log", _server_output),
-    ("spider.log", _spider),
-    ("gui.log", _gui),
+class _Kind(msgspec.Struct, frozen=True):
+    """A log, the versions that tell their address in it, and how it is read there."""
+
+    name: str
+    versions: str
+    read: Callable[[str], Address | None]
+
+
+_KINDS = (
+    _Kind("server-output.log", "3.x", _server_output),
+    _Kind("spider.log", "4.0 to 4.5.1", _spider),
+    _Kind("gui.log", "4.6 and later", _gui),
 )

@@ -15,9 +15,10 @@ import msgspec
 from sonickube_tui.engine import bridge
 from sonickube_tui.engine.address import Address
 from sonickube_tui.engine.base import Alive, Done, Ended, Failed, Lost, Packet, Report, Said, Started, Status
-from sonickube_tui.engine.boot import Audio, BootedServer, BootFailed, Installation
+from sonickube_tui.engine.boot import Audio, BootedServer, BootFailed
 from sonickube_tui.engine.discovery import Candidate, candidates
 from sonickube_tui.engine.family import end_leftovers
+from sonickube_tui.engine.installed import Installation
 from sonickube_tui.engine.log_port import read_log
 from sonickube_tui.engine.osc import Link, unpack
 from sonickube_tui.errors import UserError

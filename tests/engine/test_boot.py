@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
+import msgspec
 import psutil
 import pytest
 from pythonosc.osc_message_builder import build_msg
@@ -20,9 +22,10 @@ from peer import Running
 from players import event, until
 from sonickube_tui.engine import boot, sonic_pi
 from sonickube_tui.engine.base import Done, Failed, Said
-from sonickube_tui.engine.boot import Installation, installations
+from sonickube_tui.engine.boot import JACK_NAMES
 from sonickube_tui.engine.discovery import candidates
 from sonickube_tui.engine.family import end_leftovers
+from sonickube_tui.engine.installed import Installation, installations
 from sonickube_tui.engine.sonic_pi import SonicPi, Ways
 from sonickube_tui.errors import UserError
 from sonickube_tui.music.voice import Voice
@@ -32,14 +35,15 @@ pytestmark = pytest.mark.slow
 TESTS = Path(__file__).parent.parent
 
 SONIC_PI = '''\
-"""4.x's daemon with the server it starts, or with -u what 3.x runs; both leave a child behind, as Erlang."""
-import asyncio, subprocess, sys
+"""A daemon with the server it starts, or with -u what 3.x runs; both leave a child behind, as Erlang."""
+import asyncio, os, subprocess, sys
 from pathlib import Path
 from pythonosc.osc_message import OscMessage
 from peer import Peer
 from sonickube_tui.engine.boot import free_ports
 
 THREE = "-u" in sys.argv
+COUNT = 8
 TOKEN = None if THREE else -1234567
 DAEMON, GUI, SEND = free_ports(3)
 if THREE:
@@ -87,7 +91,10 @@ async def main():
         print("Listen port:", SEND, flush=True)
     else:
         await loop.create_datagram_endpoint(Daemon, local_addr=("127.0.0.1", DAEMON))
-        print(DAEMON, GUI, SEND, 1, 2, 3, 4, TOKEN, flush=True)
+        note(os.environ["SONIC_PI_HOME"])
+        print("BEFORE")
+        print("[00:27:02.870]", DAEMON, GUI, SEND, *range(COUNT - 4), TOKEN, flush=True)
+        print("later " * 100_000, flush=True)
     await done.wait()
 
 asyncio.run(main())
@@ -101,7 +108,7 @@ from sonickube_tui.engine.boot import free_ports
 gui, send = free_ports(2)
 daemon = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 daemon.bind(("127.0.0.1", 0))
-print(daemon.getsockname()[1], gui, send, 1, 2, 3, 4, 5, flush=True)
+print(daemon.getsockname()[1], gui, send, 1, 2, 3, flush=True)
 daemon.recv(100)  # A sign of life: its window listens by now.
 error = build_msg("/exited-with-boot-error", "Server Exception:\\n no sound card").dgram
 daemon.sendto(error, ("127.0.0.1", gui))
@@ -109,7 +116,14 @@ while not daemon.recv(100).startswith(b"/daemon/exit"):
     pass
 """
 
-BIG_TOKEN = "from sonickube_tui.engine.boot import free_ports; print(*free_ports(7), 10**11)"
+BUG = """\
+import os
+with open(os.environ["SONIC_PI_HOME"] + "/.sonic-pi/log/daemon.log", "w") as log:
+    log.write("[2026-01-10 10:00:00] [BUG] - ** Daemon Internal Error. **\\n")
+    log.write("[2026-01-10 10:00:00] Errno::ENOENT\\n")
+    log.write("[2026-01-10 10:00:00] No such file or directory - pw-jack\\n")
+    log.write("[2026-01-10 10:00:00] #daemon.rb:1:in `new\'\\n[2026-01-10 10:00:00] Token: -1234567890\\n")
+"""
 
 RUBY = f"""\
 #!{sys.executable}
@@ -127,16 +141,17 @@ class App:
         self.folder, self.state = folder / "app", folder / "state"
         self.script = self.folder / "server" / "ruby" / "bin" / "daemon.rb"
 
-    def write(self, text: str, version: Literal[3, 4] = 4) -> Installation:
+    def write(self, text: str, version: Literal[3, 4, 5] = 4) -> Installation:
         ruby = sys.executable
         if version == 3:
             self.script = self.script.with_name("sonic-pi-server.rb")
             ruby = str(executable(self.folder / "ruby", RUBY))
         self.script.parent.mkdir(parents=True)
         self.script.write_text(text)
-        return Installation(self.script, ruby, version == 4)
+        return Installation(self.script, ruby, version > 3)
 
-    def ways(self, text: str = SONIC_PI, version: Literal[3, 4] = 4, **more: object) -> Ways:
+    def ways(self, text: str = SONIC_PI, version: Literal[3, 4, 5] = 4, **more: object) -> Ways:
+        text = text.replace("COUNT = 8", "COUNT = 6") if version == 5 else text
         ways = {"running": False, "installed": [self.write(text, version)], "folder": self.state}
         return Ways(**ways | more)  # type: ignore[arg-type]
 
@@ -180,11 +195,12 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
         process.kill()
 
 
+@pytest.mark.parametrize("version", [4, 5])
 async def test_it_is_started_kept_alive_and_ended_with_what_it_started(
-    app: App, monkeypatch: pytest.MonkeyPatch
+    app: App, monkeypatch: pytest.MonkeyPatch, version: Literal[4, 5]
 ) -> None:
     monkeypatch.setattr(boot, "KEEP_ALIVE", 0.05)
-    async with Running(SonicPi(app.ways())) as running:
+    async with Running(SonicPi(app.ways(version=version))) as running:
         assert (await running.statuses.get()).advice == f"starting the Sonic Pi in {app.folder}"
         status = await running.sounding()
         assert status.name.startswith("Sonic Pi 4.5.1 :")
@@ -197,6 +213,19 @@ async def test_it_is_started_kept_alive_and_ended_with_what_it_started(
     assert app.alive() == []
     assert app.notes[-1] == "/daemon/exit"
     assert not notes.exists()
+
+
+@pytest.mark.parametrize(
+    ("count", "before"),
+    [(5, ""), (6, "warning: already initialized constant"), (9, "1 2 3"), (12, "Boot 1 2 3 4 5 6")],
+)
+async def test_its_numbers_are_known_from_both_ends_whatever_comes_before(
+    app: App, count: int, before: str
+) -> None:
+    script = SONIC_PI.replace("COUNT = 8", f"COUNT = {count}").replace("BEFORE", before)
+    async with Running(SonicPi(app.ways(script))) as running:
+        assert (await running.sounding()).name.startswith("Sonic Pi 4.5.1 :")
+    assert app.notes[-1] == "/daemon/exit"
 
 
 async def test_its_window_is_ours_so_its_log_and_errors_in_threads_are_heard(app: App) -> None:
@@ -276,30 +305,30 @@ async def test_one_that_is_given_up_while_it_starts_is_ended(app: App) -> None:
 @pytest.mark.parametrize(
     ("script", "reason"),
     [
-        ("print('no numbers today', flush=True); input()", "said 'no numbers today' in place of its eight"),
-        ("print('1 2 3 4 5 6 7', flush=True)", "said '1 2 3 4 5 6 7' in place of its eight"),
-        ("print('Could not load scsynth'); raise SystemExit(1)", "said 'Could not load scsynth' in place"),
-        ("print('70001 70002 70003 70004 70005 70006 70007 8')", "said '70001 70002"),
-        ("print('2024-01-10 10:00:00.123 +0000: no jack')", "said '2024-01-10 10:00:00.123"),
-        (BIG_TOKEN, " 100000000000' in place of its eight"),
+        ("print('no numbers today')", "gave no ports: no numbers today"),
+        ("print('1 2 3 4')", "gave no ports: … … … …"),
+        ("print('1 2 3 4 5 6 7 8 9 10 11 12 13')", "gave no ports: … …"),
+        ("print('Could not load scsynth'); raise SystemExit(1)", "gave no ports: Could not load scsynth"),
+        ("print('SuperCollider Audio Server Boot Error', 1, 2, 3, sep='\\n')", "Boot Error / … / …"),
+        ("print('70001 70002 70003 70004 70005 -1234567890')", "gave no ports: … … … … … …"),
+        ("print(20001, 20002, 20003, 20004, 20005, 1234567890 * 10)", "gave no ports: … … … … … …"),
+        ("print('2024-01-10 10:00:00.123 +0000: no jack')", ": no jack"),
+        ("print('20001,20002,20003,20004,20005,token=-1234567890')", "gave no ports: …,…,…,…,…,token=…"),
+        (BUG, "gave no ports: Errno::ENOENT / No such file or directory - pw-jack"),
+        ("", "gave no ports: it said nothing"),
         (BOOT_ERROR, ": Server Exception: no sound card"),
     ],
-    ids=[
-        "no numbers",
-        "seven numbers",
-        "exits",
-        "no ports",
-        "eight numbers of a time",
-        "no token",
-        "boot error",
-    ],
 )
-async def test_one_that_does_not_come_up_says_why_and_is_ended(app: App, script: str, reason: str) -> None:
+async def test_one_that_does_not_come_up_says_why_without_numbers_and_is_ended(
+    app: App, script: str, reason: str
+) -> None:
     async with Running(SonicPi(app.ways(script))) as running:
         status = await running.silent()
         assert status.advice.startswith("Sonic Pi could not be started: ")
         assert reason in status.advice
-        assert app.alive() == []
+        assert "1234567890" not in status.advice
+        assert "20001" not in status.advice
+    assert app.alive() == []
 
 
 async def test_one_that_never_says_its_numbers_is_given_up_in_time(
@@ -324,6 +353,30 @@ async def test_a_required_one_that_does_not_come_up_is_an_error_with_the_reason(
     with pytest.raises(UserError, match="could not be started: Server Exception: no sound card"):
         await engine.run(lambda report: None, lambda status: None)
     assert app.alive() == []
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("version", [4, 5])
+async def test_dummy_audio_is_a_jack_of_ours_that_5_is_told_to_use(app: App, version: Literal[4, 5]) -> None:
+    if shutil.which("jackd") is None:
+        (pytest.fail if os.environ.get("SONICKUBE_REQUIRE_REAL") == "1" else pytest.skip)("needs jackd")
+    script = SONIC_PI.replace('["SONIC_PI_HOME"]', '.get("JACK_DEFAULT_SERVER")')
+    settings = app.state / "home" / ".sonic-pi" / "config" / "v5-audio-settings.toml"
+    async with Running(SonicPi(app.ways(script, version, audio="dummy"))) as running:
+        assert (await running.sounding()).ceiling == pytest.approx(43, abs=1)
+        assert settings.read_text() == 'audio_driver = "JACK"\n'
+        assert app.notes[0] in JACK_NAMES
+    installed = Installation(app.script, sys.executable, daemon=True)
+    async with Running(SonicPi(Ways(running=False, installed=[installed], folder=app.state))) as running:
+        await running.sounding()
+        assert not settings.exists()
+
+
+async def test_a_flatpak_sees_no_jack_of_ours(app: App) -> None:
+    installed = msgspec.structs.replace(app.write(SONIC_PI), flatpak=True)
+    ways = Ways(running=False, installed=[installed], folder=app.state, audio="dummy")
+    async with Running(SonicPi(ways)) as running:
+        assert "a flatpak cannot use --audio dummy" in (await running.silent()).advice
 
 
 async def test_without_jackd_the_dummy_audio_says_what_to_install(

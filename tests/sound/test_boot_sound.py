@@ -17,7 +17,7 @@ from command import command, environment
 from players import Notebook, conductor, event, score, until
 from sonic_pi import Recorder
 from sonickube_tui.conductor import Conductor
-from sonickube_tui.engine.boot import installations
+from sonickube_tui.engine.installed import installations
 from sonickube_tui.engine.sonic_pi import SonicPi, Ways
 from sonickube_tui.entry import Entry, Heard
 from sonickube_tui.event import Kind
