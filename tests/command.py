@@ -38,3 +38,11 @@ def sonickube(home: Path, *args: str, **env: str) -> subprocess.CompletedProcess
         text=True,
         timeout=100,
     )
+
+
+def executable(file: Path, text: str = "") -> Path:
+    """A program, in folders that are made for it."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+    file.chmod(0o755)
+    return file

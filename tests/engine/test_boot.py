@@ -18,6 +18,7 @@ import psutil
 import pytest
 from pythonosc.osc_message_builder import build_msg
 
+from command import executable
 from peer import Running
 from players import event, until
 from sonickube_tui.engine import boot, sonic_pi
@@ -25,7 +26,7 @@ from sonickube_tui.engine.base import Done, Failed, Said
 from sonickube_tui.engine.boot import JACK_NAMES
 from sonickube_tui.engine.discovery import candidates
 from sonickube_tui.engine.family import end_leftovers
-from sonickube_tui.engine.installed import Installation, installations
+from sonickube_tui.engine.installed import Installation
 from sonickube_tui.engine.sonic_pi import SonicPi, Ways
 from sonickube_tui.errors import UserError
 from sonickube_tui.music.voice import Voice
@@ -175,13 +176,6 @@ def lives(process: psutil.Process) -> bool:
         return process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
-
-
-def executable(file: Path, text: str = "") -> Path:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text)
-    file.chmod(0o755)
-    return file
 
 
 @pytest.fixture
@@ -505,49 +499,3 @@ def test_notes_that_cannot_be_read_do_not_hide_others(leftovers: Leftovers) -> N
 
 def test_without_notes_nothing_is_ended(tmp_path: Path) -> None:
     assert end_leftovers(tmp_path / "never") == 0
-
-
-# Where it is installed.
-
-DAEMON = "server/ruby/bin/daemon.rb"
-SERVER = "server/ruby/bin/sonic-pi-server.rb"
-NATIVE = "server/native/ruby/bin/ruby"
-
-
-@pytest.mark.parametrize(
-    ("base", "files", "script", "native"),
-    [
-        ("app", [DAEMON, SERVER, NATIVE], DAEMON, True),
-        ("app", [DAEMON], DAEMON, False),
-        ("app", [SERVER], SERVER, False),
-        ("app", [SERVER, NATIVE], SERVER, True),
-        ("", [DAEMON, NATIVE], DAEMON, True),
-        ("", [SERVER], SERVER, False),
-    ],
-)
-def test_an_installation_is_known_by_its_files(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, base: str, files: list[str], script: str, native: bool
-) -> None:
-    ruby = executable(tmp_path / "bin" / "ruby")
-    monkeypatch.setenv("PATH", str(ruby.parent))
-    home = tmp_path / "Sonic Pi" / base
-    for file in files:
-        executable(home / file)
-    [found] = installations(tmp_path / "Sonic Pi")
-    assert found == Installation(home / script, str(home / NATIVE if native else ruby), script == DAEMON)
-    assert str(found) == str(home)
-
-
-@pytest.mark.parametrize("files", [[], ["app/gui/sonic-pi"], ["app/" + NATIVE], [DAEMON + ".orig"]])
-def test_a_folder_without_sonic_pi_says_what_it_wants(tmp_path: Path, files: list[str]) -> None:
-    for file in files:
-        executable(tmp_path / file)
-    with pytest.raises(UserError, match=r"there is no Sonic Pi in .+; --sonic-pi-app wants"):
-        installations(tmp_path)
-
-
-def test_a_sonic_pi_without_any_ruby_asks_for_ruby(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
-    executable(tmp_path / DAEMON)
-    with pytest.raises(UserError, match=r"\bRuby\b"):
-        installations(tmp_path)

@@ -15,7 +15,7 @@ from pythonosc.osc_message_builder import build_msg
 
 from players import Notebook, conductor, event, score, until
 from sonic_pi import missing
-from sonickube_tui.engine.boot import installations
+from sonickube_tui.engine.installed import installations
 from sonickube_tui.engine.sonic_pi import SonicPi, Ways
 from sonickube_tui.entry import Heard
 from sonickube_tui.event import Kind
