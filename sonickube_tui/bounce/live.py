@@ -8,13 +8,16 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from sonickube_tui.bounce.file import FORMATS, RING_OUT, Bounced, Excerpt
-from sonickube_tui.bounce.recorder import BUFFER, Recorder, size
+from sonickube_tui.bounce.recorder import Recorder, size
 from sonickube_tui.engine.sonic_pi import SonicPi
 from sonickube_tui.entry import Entry, Fate, Heard, Listener
 from sonickube_tui.errors import UserError
 from sonickube_tui.event import Event, Item
 from sonickube_tui.replay import Replay
 from sonickube_tui.signals import on_signals
+
+BLOCK = 65_536
+"""Frames that are copied at a time."""
 
 GLANCE = 0.1
 """Seconds between two looks at how far it is, and at whether it is still recorded."""
@@ -41,13 +44,14 @@ def record(
         raw.touch()
     except OSError as error:
         raise UserError(f"{file} cannot be written: {error.strerror}") from None
-    take = _Take(replay, excerpt, Recorder(sonic_pi, raw, bits), progress)
+    recorder = Recorder(sonic_pi, raw, bits)
+    take = _Take(replay, excerpt, recorder, progress)
     trouble: UserError | None = None
     try:
         asyncio.run(take.run())
     except UserError as error:
         trouble = error
-    seconds = _cut(raw, file, take.skip, bits) if take.began and size(raw) else 0.0
+    seconds = _cut(raw, file, recorder.lead, take.skip, bits) if take.began and size(raw) else 0.0
     raw.unlink(missing_ok=True)
     if trouble:
         kept = f"; {file} has the first {seconds:.1f} s" if seconds else ""
@@ -161,8 +165,8 @@ class _Take:
         self._progress(played)
 
 
-def _cut(raw: Path, file: Path, skip: float, bits: int) -> float:
-    """Write what was recorded, but for its first seconds; how many seconds that is.
+def _cut(raw: Path, file: Path, lead: int, skip: float, bits: int) -> float:
+    """Write what was recorded, but for its first frames and seconds; how many seconds that is.
 
     Without any there is no file. Raises UserError when it cannot be written; then what was recorded stays.
     """
@@ -171,15 +175,15 @@ def _cut(raw: Path, file: Path, skip: float, bits: int) -> float:
     try:
         with soundfile.SoundFile(raw) as recorded:
             rate = recorded.samplerate
-            begin = BUFFER + round(skip * rate)
+            begin = max(0, lead + round(skip * rate))
             if begin >= recorded.frames:
                 return 0.0
             recorded.seek(begin)
             with soundfile.SoundFile(
                 file, "x", rate, 2, subtype=f"PCM_{bits}", format=FORMATS[file.suffix.lower()]
             ) as out:
-                for samples in recorded.blocks(BUFFER, dtype="int32"):
-                    out.write(samples)
+                for samples in recorded.blocks(BLOCK, dtype="int32", always_2d=True):
+                    out.write(samples[:, [0, -1]])  # SuperSonic records a mono device as such.
                 return float(out.frames / rate)
     except (OSError, soundfile.LibsndfileError) as error:
         raise UserError(f"{file} cannot be written ({error}); Sonic Pi's recording is in {raw}") from None

@@ -21,6 +21,7 @@ from sonickube_tui.engine.family import end_leftovers
 from sonickube_tui.engine.installed import Installation
 from sonickube_tui.engine.log_port import read_log
 from sonickube_tui.engine.osc import Link, unpack
+from sonickube_tui.engine.recording import stop_leftovers
 from sonickube_tui.errors import UserError
 from sonickube_tui.music.mixer import Level
 from sonickube_tui.music.render import (
@@ -75,7 +76,8 @@ class Ways(msgspec.Struct, frozen=True, kw_only=True):
 
     `named` is where the user says it is; otherwise, with `running`, it is looked for, or with `bridge` its
     pasted lines are. One of `installed` is started when none is found. With `required` it is an error when
-    none answers at the start, and nothing is to be pasted. Logs of ours and the bridge's key are in `folder`.
+    none answers at the start, and nothing is to be pasted. Logs of ours, notes of what we have set off and
+    the bridge's key are in `folder`.
     """
 
     named: Address | None = None
@@ -196,6 +198,11 @@ class SonicPi:
             raise ConnectionError("no Sonic Pi to send to")
         self.last_packet = self._link.send(self._address, code)
 
+    @property
+    def folder(self) -> Path:
+        """Where it is noted what we have set off."""
+        return self._ways.folder
+
     # Finding.
 
     async def _find(self, tell: Callable[[Status], None]) -> Status:
@@ -203,6 +210,7 @@ class SonicPi:
         passed: list[str] = []
         for candidate in await self._candidates():
             if version := await self._prove(candidate.address):
+                await self._stop_leftovers()
                 self._say(f"passed over {', '.join(passed)}: nobody answers there" if passed else "")
                 if not candidate.address.bridge:
                     return self._sounding(version, None)
@@ -237,7 +245,7 @@ class SonicPi:
             return f"Sonic Pi could not be started: {self._boot_failure}"
         where = f" at {self._ways.named}" if self._ways.named else ""
         over = f" (passed over {', '.join(passed)})" if passed else ""
-        return f"no Sonic Pi answers{where}{over}: start it, or name it with --sonic-pi HOST:PORT[:TOKEN]"
+        return f"no Sonic Pi answers{where}{over}: start it, or name it: SONICKUBE_SONIC_PI=HOST:PORT[:TOKEN]"
 
     async def _boot(self, tell: Callable[[Status], None]) -> Status:
         """Start the first installation; when that fails, say why and do not try again."""
@@ -270,6 +278,10 @@ class SonicPi:
         server, self._server = self._server, None
         if server:
             await server.stop()
+
+    async def _stop_leftovers(self) -> None:
+        for file in await stop_leftovers(self.ask, self._ways.folder):
+            self._say(f"stopped a recording that a bounce had left running; what there is of it is in {file}")
 
     async def _prove(self, address: Address) -> str | None:
         """The version of the Sonic Pi at `address`, told by itself; None when it does not answer."""
