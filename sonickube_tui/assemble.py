@@ -30,7 +30,7 @@ from sonickube_tui.music.theme import load_theme
 from sonickube_tui.plain import plain
 from sonickube_tui.recording import Deck
 from sonickube_tui.session.recorder import Limits
-from sonickube_tui.settings import Settings, config_folder, shipped, state_folder
+from sonickube_tui.settings import Settings, config_folder, shipped, sonic_pi_folder, state_folder
 from sonickube_tui.state import load_mix, mix_file, save_mix
 
 Stream = AsyncIterator[Item]
@@ -272,7 +272,7 @@ def sonic_pi(settings: Settings, *, required: bool = False) -> SonicPi:
             bridge=settings.engine == "bridge",
             installed=_installed(settings) if not named and settings.engine in ("auto", "boot") else (),
             audio=settings.audio,
-            folder=state_folder() / "sonic-pi",
+            folder=sonic_pi_folder(),
             required=required or settings.engine in ("sonic-pi", "boot"),
         )
     )

@@ -51,7 +51,8 @@ settings_flags = together(
     click.option(
         "--sonic-pi",
         metavar="HOST:PORT[:TOKEN]",
-        help="Where Sonic Pi listens; version 4 and later want their token. Default: found by its logs.",
+        help="Where Sonic Pi listens; version 4 and later want their token, which others see in ps: better "
+        "set SONICKUBE_SONIC_PI to it. Default: found by its logs.",
     ),
     click.option(
         "--engine",
@@ -60,7 +61,11 @@ settings_flags = together(
         "sonic-pi: end when none runs; boot: start one; bridge: through lines pasted into Sonic Pi; "
         "builtin: without Sonic Pi; silent: no sound.",
     ),
-    click.option("--sonic-pi-app", metavar="DIR", help="Where Sonic Pi is installed, to start it."),
+    click.option(
+        "--sonic-pi-app",
+        metavar="DIR",
+        help="Where Sonic Pi is installed, to start it: its folder, an unpacked AppImage, or Sonic Pi.app.",
+    ),
     click.option(
         "--audio",
         type=click.Choice(["auto", "dummy"]),

@@ -31,7 +31,11 @@ _OF_SONIC_PI = ("sonic_pi", "sonic_pi_app", "audio")
     help="sonic-pi: one that runs, or else one that is installed, plays it in its time and records it. "
     "Default: builtin.",
 )
-@click.option("--sonic-pi", metavar="HOST:PORT[:TOKEN]", help="Where it listens. Default: found by its logs.")
+@click.option(
+    "--sonic-pi",
+    metavar="HOST:PORT[:TOKEN]",
+    help="Where it listens; with a token better as SONICKUBE_SONIC_PI. Default: found by its logs.",
+)
 @click.option("--sonic-pi-app", metavar="DIR", help="Where it is installed, to start it.")
 @click.option("--audio", type=click.Choice(["auto", "dummy"]), help="dummy: start it on no sound hardware.")
 @click.option("--bits", type=click.Choice(["16", "24"]), default="16", help="Of a sample. Default: 16.")

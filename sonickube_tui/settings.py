@@ -40,6 +40,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     record_parts: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
     record_redacted: bool = False
 
+    def __repr__(self) -> str:
+        return super(Settings, self._for_people).__repr__()
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return super(Settings, self._for_people).__rich_repr__()
+
+    @property
+    def _for_people(self) -> Settings:
+        # A crash report tells what variables hold, and this address may hold Sonic Pi's token.
+        return msgspec.structs.replace(self, sonic_pi=self.sonic_pi and "…")
+
 
 _LISTS = ("contexts", "namespaces")
 
@@ -89,7 +100,8 @@ def _checked(layer: dict[str, Any], where: str, *, strict: bool = True) -> dict[
     except msgspec.ValidationError as error:
         match = re.search(r"`\$\.(\w+)", str(error))
         name = match[1] if match else ""
-        raise UserError(f"{where}: {name}: {str(error).split(' - at')[0]}, not {layer.get(name)!r}") from None
+        given = "" if name == "sonic_pi" else f", not {layer.get(name)!r}"
+        raise UserError(f"{where}: {name}: {str(error).split(' - at')[0]}{given}") from None
     return {key: getattr(settings, key) for key in layer}
 
 
@@ -115,6 +127,11 @@ def config_folder() -> Path:
 def state_folder() -> Path:
     """Where the console keeps what it learned, such as the mix of each cluster."""
     return platformdirs.user_state_path("sonickube", appauthor=False)
+
+
+def sonic_pi_folder() -> Path:
+    """Where it is noted what we have set off in Sonic Pi, and where one that we start has its logs."""
+    return state_folder() / "sonic-pi"
 
 
 def shipped(folder: str) -> Path:

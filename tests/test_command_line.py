@@ -80,7 +80,10 @@ def test_themes_are_listed_a_line_each(tmp_path: Path) -> None:
         (["demo", "--headless", "--scenario", "apocalypse"], ["no scenario called 'apocalypse'", "incident"]),
         (["demo", "--headless", "--theme", "jazz"], ["no theme called 'jazz'; there are: classic, zen"]),
         (["demo", "--headless", "--snippets", "nowhere"], ["there is no snippet folder nowhere"]),
-        (["demo", "--headless", "--sonic-pi", "localhost:70000"], ["between 1 and 65535, not 70000"]),
+        (
+            ["demo", "--headless", "--sonic-pi", "localhost:70000"],
+            ["between 1 and 65535; it stands before the token"],
+        ),
         (["demo", "--headless", "--sonic-pi", "localhost"], ["must be HOST:PORT"]),
         (
             ["demo", "--headless", "--engine", "loud"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from rich.pretty import pretty_repr
 
 from sonickube_tui.errors import UserError
 from sonickube_tui.settings import Settings, load
@@ -95,3 +96,15 @@ def test_variables_of_others_are_passed_over(tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
     file.write_text("")
     assert load({}, file, environ={"SONICKUBE_REQUIRE_REAL": "1", "SONICKUBE_HOME": "/"}) == Settings()
+
+
+def test_what_a_crash_would_show_of_the_settings_has_no_token(tmp_path: Path) -> None:
+    settings = load({"sonic_pi": "127.0.0.1:4557:-1234567890", "theme": "zen"}, environ={})
+    for shown in (repr(settings), str(settings), pretty_repr(settings)):
+        assert "1234567890" not in shown
+        assert "theme='zen'" in shown
+    assert settings.sonic_pi == "127.0.0.1:4557:-1234567890"
+    config = tmp_path / "config.toml"
+    config.write_text("sonic_pi = -1234567890")
+    with pytest.raises(UserError, match=r"sonic_pi: Expected `str \| null`, got `int`$"):
+        load({}, config, environ={})

@@ -14,13 +14,13 @@ from sonickube_tui.doctor.check import ANSWER_LIMIT, Check, State, some, told
 from sonickube_tui.engine.address import Address
 from sonickube_tui.engine.base import Done, Ended, Engine, Failed, Report, Started, Status
 from sonickube_tui.engine.builtin.parts import missing
-from sonickube_tui.engine.discovery import Candidate, candidates
-from sonickube_tui.engine.installed import installations
+from sonickube_tui.engine.discovery import Candidate, candidates, what_logs_say
+from sonickube_tui.engine.installed import Installation, installations
 from sonickube_tui.engine.sonic_pi import BOOT_TIMEOUT, REPORT_TIMEOUT, SonicPi, Ways
 from sonickube_tui.errors import UserError
 from sonickube_tui.event import Event, Kind
 from sonickube_tui.music.voice import Voice
-from sonickube_tui.settings import Settings
+from sonickube_tui.settings import Settings, sonic_pi_folder
 
 BOOT_LIMIT = BOOT_TIMEOUT + 15.0
 """Seconds to start a Sonic Pi; the last ones are for what it needs before it can be asked."""
@@ -48,14 +48,15 @@ async def find(settings: Settings, named: Address | None) -> list[Check]:
         says = f"{who or f'nobody answers at {place.address}'} ({place.source}{token})"
         checks.append(Check("sonic pi", State.WARNING if wanted and not who else State.OK, says))
     if not any(answers):
-        advice = "if one runs, name it: --sonic-pi HOST:PORT, or HOST:PORT:TOKEN from version 4 on"
-        checks[-1] = msgspec.structs.replace(checks[-1], advice=advice)
+        looked = f"{checks[-1].says}; {await asyncio.to_thread(what_logs_say)}"
+        advice = "if one runs, name it: SONICKUBE_SONIC_PI=HOST:PORT, or HOST:PORT:TOKEN from version 4 on"
+        checks[-1] = msgspec.structs.replace(checks[-1], says=looked, advice=advice)
     return checks
 
 
 async def _who_answers(address: Address) -> str:
     """Version and address of the Sonic Pi there; empty when none answers."""
-    engine = SonicPi(Ways(named=address, required=True))
+    engine = SonicPi(Ways(named=address, required=True, folder=sonic_pi_folder()))
     with suppress(UserError, TimeoutError):
         async with asyncio.timeout(ANSWER_LIMIT) as limit:
             await engine.run(lambda report: None, lambda status: limit.reschedule(0))
@@ -71,7 +72,13 @@ def installed(settings: Settings) -> Check:
     if not found:
         says = "no Sonic Pi in the usual places; one that runs will do, or name the place: --sonic-pi-app DIR"
         return told("installed", says, State.WARNING)
-    return Check("installed", State.OK, f"Sonic Pi in {some([str(one) for one in found])}")
+    return Check("installed", State.OK, f"Sonic Pi in {some([_described(one) for one in found])}")
+
+
+def _described(one: Installation) -> str:
+    """Where it is and what it is, as far as its files tell."""
+    by = "flatpak" if one.flatpak else "its daemon" if one.daemon else "its server"
+    return f"{one} ({', '.join(filter(None, (one.version, f'started by {by}')))})"
 
 
 async def play(settings: Settings, make_engine: Callable[[], Engine]) -> Check:

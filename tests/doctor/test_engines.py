@@ -30,6 +30,34 @@ async def test_one_found_by_its_log_has_a_version_and_keeps_its_token(tmp_path: 
     assert str(TOKEN).lstrip("-") not in said
 
 
+async def test_5_is_found_by_its_windows_log_and_keeps_its_token(tmp_path: Path) -> None:
+    _, address = await peer(TOKEN, version="v5.0.0-RC2")
+    log = tmp_path / ".sonic-pi" / "log" / "gui.log"
+    log.parent.mkdir(parents=True)
+    for number in (30_001, 30_002, address.port, 30_004, 4560, TOKEN):
+        with log.open("a") as file:
+            file.write(f"[00:27:02.870] [API] [INFO ] : daemon_stdout: {number}\n")
+    async with SimulatedCluster() as cluster:
+        done = await doctor(tmp_path, cluster.url)
+    assert done.returncode == 0, done.stdout
+    assert f"✓ sonic pi    Sonic Pi 5.0.0-RC2 :{address.port} (gui.log, with a token)" in done.stdout
+    assert str(TOKEN).lstrip("-") not in done.stdout + done.stderr
+
+
+async def test_when_none_answers_it_says_which_logs_tell_nothing(tmp_path: Path) -> None:
+    log = tmp_path / ".sonic-pi" / "log" / "gui.log"
+    log.parent.mkdir(parents=True)
+    log.write_text(f"[API] [INFO ] : daemon_stdout: {TOKEN}\n")
+    async with SimulatedCluster() as cluster:
+        done = await doctor(tmp_path, cluster.url, "--json")
+    found = checks(done)["sonic pi"]
+    assert "nobody answers at :4557 (the default port)" in found["says"]
+    assert "server-output.log is not there (3.x), spider.log is not there (4.0 to 4.5.1)" in found["says"]
+    assert "gui.log names no address (4.6 and later)" in found["says"]
+    assert "SONICKUBE_SONIC_PI=HOST:PORT" in found["advice"]
+    assert str(TOKEN).lstrip("-") not in done.stdout
+
+
 @pytest.mark.parametrize("given", [f":{TOKEN + 1}", ""])
 async def test_a_wrong_token_is_told_from_the_right_one_without_either(tmp_path: Path, given: str) -> None:
     _, address = await peer(TOKEN)
@@ -77,12 +105,16 @@ async def test_a_sonic_pi_that_does_not_come_up_is_told_with_what_it_said(tmp_pa
     script.touch()
     ruby = tmp_path / "app" / "server" / "native" / "ruby" / "bin" / "ruby"
     ruby.parent.mkdir(parents=True)
-    ruby.write_text("#!/bin/sh\necho no sound card\n")
+    ruby.write_text(f"#!/bin/sh\necho no sound card 1 2 3 {TOKEN}\n")
+    (tmp_path / "VERSION").write_text("5.0.0-RC2\n")
     ruby.chmod(0o755)
     async with SimulatedCluster() as cluster:
         args = ("--engine", "boot", "--sonic-pi-app", str(tmp_path), "--json")
         done = await doctor(tmp_path, cluster.url, *args)
     sound = checks(done)["test sound"]
+    installed = f"Sonic Pi in {tmp_path}/app (5.0.0-RC2, started by its daemon)"
+    assert checks(done)["installed"]["says"] == installed
+    assert str(TOKEN) not in done.stdout
     assert sound["state"] == "failed"
     assert sound["says"].startswith("Sonic Pi could not be started: ")
     assert "no sound card" in sound["says"]
