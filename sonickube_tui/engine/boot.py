@@ -40,6 +40,11 @@ DUMMY_RATE, DUMMY_PERIOD = 44_100, 1_024
 JACK_NAMES = tuple(f"sonickube-{number}" for number in range(4))
 """Few and always the same: jack keeps the name of a killed server for ever, and has room for eight."""
 
+PW_JACK = '#!/bin/sh\nexec "$@"\n'
+"""In place of PipeWire's program: 4.x does not start without it, and gives scsynth the jack that it names
+(ScsynthBooter in daemon.rb).
+"""
+
 
 class BootFailed(Exception):
     """It did not come up; the text says why, as far as it said so."""
@@ -89,6 +94,8 @@ class BootedServer:
             self._choose_driver()
             if self._audio == "dummy":
                 environment |= await self._start_jack()
+                path = environment.get("PATH") or os.environ.get("PATH", "")
+                environment["PATH"] = f"{self._write_pw_jack()}{os.pathsep}{path}"
             if self._installation.daemon:
                 self.address = await self._start_daemon(environment)
             else:
@@ -101,6 +108,10 @@ class BootedServer:
     def _home(self) -> Path:
         return self._folder / "home"
 
+    @property
+    def _daemon_log(self) -> Path:
+        return self._home / ".sonic-pi" / "log" / "daemon.log"
+
     def _choose_driver(self) -> None:
         """Tell 5.x which sound to use: its SuperSonic takes jack only when it is told to."""
         settings = self._home / ".sonic-pi" / "config" / "v5-audio-settings.toml"
@@ -108,6 +119,13 @@ class BootedServer:
             settings.write_text('audio_driver = "JACK"\n')
         else:
             settings.unlink(missing_ok=True)
+
+    def _write_pw_jack(self) -> Path:
+        program = self._folder / "bin" / "pw-jack"
+        program.parent.mkdir(exist_ok=True)
+        program.write_text(PW_JACK)
+        program.chmod(0o755)
+        return program.parent
 
     async def _start_jack(self) -> Mapping[str, str]:
         if self._installation.flatpak:
@@ -164,8 +182,7 @@ class BootedServer:
             if daemon := read_line(line):
                 return daemon
             said.append(line)
-        log = self._home / ".sonic-pi" / "log" / "daemon.log"
-        raise BootFailed(f"daemon.rb gave no ports: {complaint(said, _text(log))}")
+        raise BootFailed(f"daemon.rb gave no ports: {complaint(said, _text(self._daemon_log))}")
 
     async def _keep_alive(self, daemon: Daemon) -> None:
         while True:
@@ -206,6 +223,8 @@ class BootedServer:
 
     def failure(self) -> str:
         """What it said last, when it ended by itself."""
+        if self._daemon:
+            return f"its daemon ended: {complaint((), _text(self._daemon_log))}"
         return self._said("home/.sonic-pi/log/server-output.log")
 
     def _said(self, log: str) -> str:

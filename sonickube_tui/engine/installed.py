@@ -112,7 +112,7 @@ def installations(app: Path | None = None) -> list[Installation]:
 def _places() -> Iterator[Path]:
     if sys.platform == "darwin":
         for applications in (Path("/Applications"), Path.home() / "Applications"):
-            yield from sorted(applications.glob("Sonic Pi*.app"))
+            yield from sorted(applications.glob("Sonic Pi*.app"), reverse=True)
     elif sys.platform == "win32":
         for variable in ("ProgramFiles", "ProgramFiles(x86)", "LocalAppData"):
             if folder := os.environ.get(variable):

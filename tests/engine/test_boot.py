@@ -147,7 +147,7 @@ class App:
         if version == 3:
             self.script = self.script.with_name("sonic-pi-server.rb")
             ruby = str(executable(self.folder / "ruby", RUBY))
-        self.script.parent.mkdir(parents=True)
+        self.script.parent.mkdir(parents=True, exist_ok=True)
         self.script.write_text(text)
         return Installation(self.script, ruby, version > 3)
 
@@ -354,13 +354,17 @@ async def test_a_required_one_that_does_not_come_up_is_an_error_with_the_reason(
 async def test_dummy_audio_is_a_jack_of_ours_that_5_is_told_to_use(app: App, version: Literal[4, 5]) -> None:
     if shutil.which("jackd") is None:
         (pytest.fail if os.environ.get("SONICKUBE_REQUIRE_REAL") == "1" else pytest.skip)("needs jackd")
-    script = SONIC_PI.replace('["SONIC_PI_HOME"]', '.get("JACK_DEFAULT_SERVER")')
+    script = SONIC_PI.replace('["SONIC_PI_HOME"]', '.get("JACK_DEFAULT_SERVER")').replace(
+        'print("BEFORE")',
+        'note(subprocess.run(["pw-jack", "echo", "jack"], capture_output=True, text=True).stdout)',
+    )
     settings = app.state / "home" / ".sonic-pi" / "config" / "v5-audio-settings.toml"
     async with Running(SonicPi(app.ways(script, version, audio="dummy"))) as running:
         assert (await running.sounding()).ceiling == pytest.approx(43, abs=1)
         assert settings.read_text() == 'audio_driver = "JACK"\n'
         assert app.notes[0] in JACK_NAMES
-    installed = Installation(app.script, sys.executable, daemon=True)
+        assert app.notes[1] == "jack"
+    installed = app.write(SONIC_PI, version)
     async with Running(SonicPi(Ways(running=False, installed=[installed], folder=app.state))) as running:
         await running.sounding()
         assert not settings.exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import subprocess
 import time
@@ -15,8 +16,10 @@ import pytest
 
 from command import command, environment
 from players import Notebook, conductor, event, score, until
-from sonic_pi import Recorder
+from sonic_pi import Recorder, installed, missing
 from sonickube_tui.conductor import Conductor
+from sonickube_tui.engine import boot
+from sonickube_tui.engine.boot import BootedServer
 from sonickube_tui.engine.installed import installations
 from sonickube_tui.engine.sonic_pi import SonicPi, Ways
 from sonickube_tui.entry import Entry, Heard
@@ -71,6 +74,26 @@ async def test_from_nothing_to_a_sound_and_to_nothing_again(app: Path, tmp_path:
         await asyncio.gather(playing, return_exceptions=True)
     assert set(psutil.Process().children(recursive=True)) == before
     assert not list((tmp_path / "engine" / "running").iterdir())
+
+
+async def test_a_daemon_waits_for_us_as_long_as_we_live(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if lack := missing():
+        (pytest.fail if os.environ.get("SONICKUBE_REQUIRE_REAL") == "1" else pytest.skip)(lack)
+    monkeypatch.setenv("SONIC_PI_RHYTHM", "0.1")
+    monkeypatch.setattr(boot, "KEEP_ALIVE", 0.1 * boot.KEEP_ALIVE)
+    [installation] = installations(installed(tmp_path, "5.x"))
+    server = BootedServer(installation, "dummy", tmp_path / "engine", lambda datagram: None)
+    try:
+        await server.start()
+        await asyncio.sleep(12)  # A tenth of 40 s and five times 10, and some more.
+        assert server.alive
+        assert server._keeping
+        server._keeping.cancel()
+        await until(lambda: not server.alive, 30)
+    finally:
+        await server.stop()
 
 
 FAILURES = {
