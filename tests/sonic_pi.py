@@ -182,7 +182,7 @@ class Recorder:
     def named(self) -> str:
         """Its address as `--sonic-pi` takes it."""
         host, port, token = self.address.host, self.address.port, self.address.token
-        return f"{host}:{port}" if token is None else f"{host}:{port}:{token}"
+        return f"{host}:{port}" if token is None else f"{host}:{port}:{int(token)}"
 
     def run(self, code: str) -> None:
         """Run code as Sonic Pi's window does."""

@@ -50,7 +50,8 @@ class Home:
 
     def write(self, name: str, address: Address, age: float) -> None:
         log = self.logs / name
-        log.write_text(LOGS[name].format(port=address.port, token=address.token))
+        token = address.token and int(address.token)  # A plain number shows itself.
+        log.write_text(LOGS[name].format(port=address.port, token=token))
         os.utime(log, (1_000_000 - age, 1_000_000 - age))
 
 
@@ -74,10 +75,10 @@ async def test_each_versions_log_leads_to_it(home: Home, log: str, token: int | 
         assert (await running.sounding()).name == f"Sonic Pi 9.8.7 :{address.port}"
 
 
-async def test_without_any_log_the_advice_names_the_flag(home: Home) -> None:
+async def test_without_any_log_the_advice_names_the_variable(home: Home) -> None:
     async with Running(SonicPi(Ways())) as running:
         advice = (await running.silent()).advice
-    assert advice == "no Sonic Pi answers: start it, or name it with --sonic-pi HOST:PORT[:TOKEN]"
+    assert advice == "no Sonic Pi answers: start it, or name it: SONICKUBE_SONIC_PI=HOST:PORT[:TOKEN]"
 
 
 async def test_stale_logs_are_passed_over_and_that_is_said_once(
