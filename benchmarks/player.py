@@ -303,6 +303,8 @@ programs (`tests/builtin/programs`), and a note with each synth. This page is ma
 
 - **Events**: what is sent to the sound engine in the first {horizon:g} s (synths, samples, effects, what
   changes and ends them, with time and arguments), what is printed, and the lines that fail: all equal.
+  Our own programs are compared at 37.5, 90 and 120 beats a minute, too (`tests/builtin/test_original.py`);
+  where Sonic Pi 4.5.1 does otherwise, with what its source answers (`tests/builtin/test_of_4_5_1.py`).
 - **Correlation** and **level**: our sound beside Sonic Pi's. The messages that the real Sonic Pi sends are
   noted with the times that it gives them, and Debian's scsynth 3.13 renders these very messages with Sonic
   Pi's own definitions and samples; both ears, the same {horizon:g} s, where they fit best. Goals: a

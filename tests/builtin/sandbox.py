@@ -91,8 +91,12 @@ def ended(events: list[ScoreEvent]) -> bool:
     return [isinstance(event, Ended) for event in events].count(True) == 1 and isinstance(events[-1], Ended)
 
 
+def own_programs() -> dict[str, str]:
+    """The programs of these tests by name."""
+    return {file.stem: file.read_text("utf-8") for file in sorted(PROGRAMS.glob("*.rb"))}
+
+
 def programs() -> dict[str, str]:
     """The programs of these tests and the snippets that are shipped, by name."""
-    own = {file.stem: file.read_text("utf-8") for file in sorted(PROGRAMS.glob("*.rb"))}
     files = sorted(SNIPPETS.glob("*/*.rb"))
-    return own | {f"{file.parent.name}/{file.stem}": file.read_text("utf-8") for file in files}
+    return own_programs() | {f"{file.parent.name}/{file.stem}": file.read_text("utf-8") for file in files}

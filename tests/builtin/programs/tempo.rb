@@ -29,4 +29,4 @@ play 72, release: 1
 with_arg_bpm_scaling true do
   play 73, release: 1
 end
-puts current_bpm, current_beat_duration, rt(3), bt(3), beat, vt
+puts current_bpm, current_beat_duration, rt(3), bt(3), vt

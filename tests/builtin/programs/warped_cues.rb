@@ -23,4 +23,4 @@ sleep 1
 cue :later
 use_bpm 120
 time_warp(1) { play 50, release: 1 }
-density(2) { time_warp(1) { play 51 } }
+density(2) { play 51 }

@@ -165,7 +165,7 @@ module Samples
   end
 end
 
-# Samples that Sonic Pi has only since 4.5.1: they play by name, and are in no list, so that the same is chosen.
+# Samples that came after Sonic Pi 4.5.1: they play by name, and are in no list, so that the same is chosen.
 LATER = %i[
   bd_jazz hat_len ride_tri ride_via tbd_fxbed_loop tbd_highkey_c4 tbd_pad_1 tbd_pad_2 tbd_pad_3 tbd_pad_4
   tbd_perc_blip tbd_perc_hat tbd_perc_tap_1 tbd_perc_tap_2 tbd_voctone

@@ -13,6 +13,9 @@ module Sounds
     sound_in: "it has no microphone", sound_in_stereo: "it has no microphone"
   }.freeze
 
+  # Where Sonic Pi plays another note than the definition, if none is given.
+  NOTES = { sc808_bassdrum: 32, sc808_cowbell: 79.59 }.freeze
+
   class << self
     def instrument(name)
       return Instruments.synth(name) unless (why = ABSENT[name.to_sym])
@@ -101,7 +104,8 @@ module Language
       args = args.except(:notes, :note)
       return Sounds.chord(instrument, notes.to_a.map { |note| Sounds.note(note, args) }, args)
     end
-    args[:note] = Sounds.note(args[:note] || instrument.defaults[:note] || 52, args)
+    note = args[:note] || Sounds::NOTES[name.to_sym] || instrument.defaults.fetch(:note, 52)
+    args[:note] = Sounds.note(note, args)
     node = Sounds.synth(instrument, args)
     Threads.begin({}, block) { block.call(node) } if block
     node

@@ -8,6 +8,11 @@ module Threads
   # Gives nil when a thread of the name runs already.
   def self.begin(opts, origin, &block)
     parent = Strand.current
+    delay = opts[:delay]
+    unless delay.nil? || delay.is_a?(Numeric)
+      raise ArgumentError, "delay: opt must be a number, got #{delay.inspect}"
+    end
+
     if opts[:name] && Scheduler.named?(opts[:name])
       parent.locals[:child_seeds] += 1 unless opts[:seed]
       return

@@ -76,13 +76,15 @@ module Tempo
     # Later by so many beats.
     def go(strand, beats)
       strand.beat += beats / strand.locals[:density]
-      strand.time = link?(strand) ? Link.time_at(strand.beat) : strand.time + (beats * strand.locals[:beat_seconds]).to_r
+      later = strand.time + (beats * strand.locals[:beat_seconds]).to_r
+      strand.time = link?(strand) ? Link.time_at(strand.beat) : later
     end
 
     def check(name, bpm)
       return if bpm == :link || (bpm.is_a?(Numeric) && bpm.positive?)
 
-      raise ArgumentError, "#{name}'s BPM should be a positive value or :link. You tried to use: #{bpm.inspect}"
+      raise ArgumentError, "#{name}'s BPM should be a positive value or :link. " \
+                           "You tried to use: #{bpm.inspect}"
     end
 
     def check_factor(name, factor)
@@ -131,7 +133,8 @@ module Language
     strand.deltas = {}
     strand.slept = true
     Tempo.use(strand, bpm: :link)
-    strand.beat = Link.next_beat(strand.time, given[1] || opts.fetch(:phase, 0), given[0] || opts.fetch(:quantum, 4))
+    quantum, phase = given[0] || opts.fetch(:quantum, 4), given[1] || opts.fetch(:phase, 0)
+    strand.beat = Link.next_beat(strand.time, phase, quantum)
     strand.time = Link.time_at(strand.beat)
     Scheduler.pause(strand) unless strand.warped
     nil
