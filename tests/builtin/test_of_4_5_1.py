@@ -125,6 +125,8 @@ def test_a_thread_takes_the_link_clock_from_a_cue() -> None:
         ("use_random_source :blue", "ArgumentError", "please use one of :white, :pink"),
         ("synth :winwood_lead", "MissingError", "take :dpulse, or let Sonic Pi play this"),
         ("use_synth :winwood_lead\nplay_chord [60, 64]", "MissingError", "take :dpulse"),
+        ("with_fx(:record) { play 60 }", "MissingError", "let Sonic Pi play this"),
+        ("synth :sound_in", "MissingError", "it has no microphone"),
         ("math_scale 0.5, 0, 1, 10, 20", "MissingError", "Sonic Pi does not load it either"),
         ("load_synthdef 'mine.scsyndef'", "MissingError", "synth_names"),
         ("use_bpm 0", "ArgumentError", "a positive value or :link"),
@@ -161,6 +163,10 @@ def test_a_random_source_is_handed_on_and_given_back() -> None:
 )
 def test_sample_lists_are_those_of_4_5_1(group: str, size: int) -> None:
     assert said(f"puts sample_names(:{group}).size") == [str(size)]
+
+
+def test_lists_of_synths_and_effects_are_those_of_4_5_1() -> None:
+    assert said("puts synth_names.size, fx_names.size") == ["66 42"]
 
 
 def test_samples_that_came_later_play_by_name() -> None:

@@ -36,10 +36,13 @@ module Effects
   # An echo that never fades is let go after so many seconds.
   LONGEST = 60.0
 
+  # Effects of Sonic Pi's that would write to a buffer, or to outputs of their own.
+  ABSENT = %i[record sound_out sound_out_stereo].freeze
+
   class << self
     # The effect's node and its scope; the thread sounds in it from now on.
     def open(name, args)
-      instrument = Instruments.effect(name)
+      instrument = known(name)
       args = Instruments.settle(args, instrument)
       Instruments.slides(args, instrument)
       strand = Strand.current
@@ -48,6 +51,13 @@ module Effects
                                        args: Score.numbers(args, Instruments.known(instrument.name)))
       strand.last_node = node
       [node, Scope.new(node, tail(name, args, instrument.defaults))]
+    end
+
+    def known(name)
+      return Instruments.effect(name) unless ABSENT.include?(name.to_sym)
+
+      raise MissingError, "the effect #{name.to_sym.inspect} is not in the built-in player: " \
+                          "leave it out, or let Sonic Pi play this"
     end
 
     # The block so many times, with the effect's node if it takes one.

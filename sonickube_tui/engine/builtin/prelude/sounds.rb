@@ -216,7 +216,7 @@ module Language
 
   def synth_names = (Instruments.synths.to_a + Sounds::ABSENT.keys).sort.ring
 
-  def fx_names = Instruments.effects
+  def fx_names = (Instruments.effects.to_a + Effects::ABSENT).sort.ring
 end
 
 # Patterns in patterns, each as long as the one that it lies in.
