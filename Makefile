@@ -39,7 +39,7 @@ test: $(VENV)/.dev
 
 # What listens waits for the most part; what computes beside it must not take its time.
 heard:
-	$(BIN)/pytest -m "sonic_pi and not soak" -n 3 --dist loadgroup
+	$(BIN)/pytest -m "sonic_pi and not soak" -n 2 --dist loadgroup
 
 unheard:
 	nice -n 10 $(BIN)/pytest -q -m "not real" -n 2

@@ -158,7 +158,7 @@ class Sound(msgspec.Struct, frozen=True):
 @contextmanager
 def _jack_name() -> Iterator[str]:
     """A name that no other of ours has now: jack keeps a killed server's for ever, and has room for eight."""
-    for number in itertools.cycle(range(4)):
+    for number in itertools.cycle(range(3)):
         with (Path(tempfile.gettempdir()) / f"sonickube-test-{number}.lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
