@@ -138,7 +138,7 @@ async def test_when_nobody_answers_it_ends_in_time(tmp_path: Path, monkeypatch: 
     assert took < 4.5
     assert found["api server"].says == f"{url} gave no answer within 3 s"
     assert found["sonic pi"].state is State.WARNING
-    assert "--sonic-pi HOST:PORT" in found["sonic pi"].advice
+    assert "SONICKUBE_SONIC_PI=HOST:PORT" in found["sonic pi"].advice
     assert found["test sound"].says == f"no Sonic Pi answers at :{silent.port}"
     assert found["test sound"].advice.startswith("start it")
 

@@ -7,10 +7,11 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from crowd import MIXER_KEYS, Crowd
-from players import Notebook, conductor, event, score, until
+from players import Notebook, classic, conductor, event, score, until
 from sonickube_tui.engine.address import Address
 from sonickube_tui.engine.sonic_pi import SonicPi, Ways
 from sonickube_tui.entry import Fate, Heard
@@ -36,7 +37,8 @@ async def test_every_key_of_the_mixer_reaches_two_thousand_voices(tmp_path: Path
     address = Address("127.0.0.1", transport.get_extra_info("sockname")[1], 1)
     engine = SonicPi(Ways(named=address, required=True))
     merger = Merger(100_000, 0.0)
-    desk = conductor(engine, Notebook(), merger=merger, voices=2 * VOICES)  # type: ignore[arg-type]
+    theme = msgspec.structs.replace(classic(), tail=600.0)  # However long it takes to have them all.
+    desk = conductor(engine, Notebook(), merger=merger, voices=2 * VOICES, theme=theme)  # type: ignore[arg-type]
     app = Console(desk, score(), save_to=tmp_path, keep_mix=lambda: None)
     async with app.run_test(size=(120, 36)) as pilot:
         await until(lambda: engine.status.sounding)
