@@ -138,6 +138,8 @@ class BootedServer:
                 "JACK_NO_AUDIO_RESERVATION": "1",
                 "JACK_NO_START_SERVER": "1",
             }
+            if await _succeeds("jack_lsp", os.environ | environment):
+                continue  # Another console's: it would end ours with itself.
             driver = ["-d", "dummy", "-r", str(DUMMY_RATE), "-p", str(DUMMY_PERIOD)]
             jackd = self._spawn(["jackd", "-n", name, "-r", *driver], environment, "jackd.log")
             for _ in range(100):

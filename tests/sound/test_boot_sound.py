@@ -218,3 +218,17 @@ def test_what_a_crash_left_is_ended_at_the_next_start(app: Path, tmp_path: Path)
         assert wait_for(gone(family))
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
+
+
+async def test_two_that_are_started_have_each_a_jack_of_its_own(app: Path, tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("one", "two")]
+    for folder in folders:
+        folder.mkdir()
+    one = installations(app)[0]
+    servers = [BootedServer(one, "dummy", folder, lambda datagram: None) for folder in folders]
+    try:
+        jacks = [await server._start_jack() for server in servers]
+    finally:
+        for server in servers:
+            await server.stop()
+    assert jacks[0]["JACK_DEFAULT_SERVER"] != jacks[1]["JACK_DEFAULT_SERVER"]
