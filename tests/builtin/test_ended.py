@@ -97,7 +97,7 @@ def test_what_is_ended_tells_its_line(failure: tuple[str, str], text: str) -> No
     "text",
     [
         "a = []\nwhile true # here\n  a = [] if a.size > 1000 # here\n  a << 'x' * 100 # here\n"
-        "  in_thread { play 60 } # here\nend",
+        "  in_thread { play 60 } if a.size == 1000 # here\nend",
         "5.times do\n  in_thread do\n    loop { sleep 1e-9; 'x' * 2000 } # here\n  end\nend",
         "h = {}\nwhile true # here\n  h[rand] = rand.to_s # here\n  h.clear if h.size > 9999 # here\nend",
     ],

@@ -18,6 +18,7 @@ import pytest
 
 from sonic_pi import Sound
 from sonickube_tui.engine.builtin import player, worker
+from sonickube_tui.engine.builtin.files import Files
 from sonickube_tui.engine.builtin.messages import Levels, framed
 from sonickube_tui.engine.builtin.messages import Sound as Tone
 from sonickube_tui.engine.builtin.mix import BLOCK, CEILING, RAMP, RATE, Mixer, Samples
@@ -203,12 +204,12 @@ class TestLive:
             assert before[0] != pytest.approx(after[0], rel=0.1, abs=1e-6)
 
     def test_a_mix_reaches_what_sounds_through_the_pipe_within_a_tenth_of_a_second(
-        self, monkeypatch: pytest.MonkeyPatch
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
         monkeypatch.setattr(worker, "Player", lambda tell, null: Ear(tell))
         reads, writes = os.pipe()
         with os.fdopen(reads, "rb") as inbox, os.fdopen(writes, "wb", 0) as console:
-            at_work = worker.Worker(io.BytesIO(), null=True)
+            at_work = worker.Worker(io.BytesIO(), null=True, files=Files([], tmp_path))
             ear = cast(Ear, at_work._player)
             thread = threading.Thread(target=at_work.work, args=(inbox,))
             thread.start()
