@@ -338,14 +338,14 @@ class SonicPi:
 
     def _look_after(self, now: float) -> None:
         """Ask which of the runs still run that have given no sign of life for a while."""
-        if now - self._looked < ASK_EVERY or self._link is None:
+        if now - self._looked < ASK_EVERY or self._link is None or self._address is None:
             return
         self._looked = now
         self._runs = {voice: run for voice, run in self._runs.items() if now - run.sign < FORGET_AFTER}
         quiet = [(run.job, voice) for voice, run in self._runs.items() if now - run.sign >= ASK_EVERY]
         self._questions = dict(enumerate(map(dict, _pieces(quiet))))
         for question, jobs in self._questions.items():
-            self._send(render_running(jobs, question, self._reply))
+            self._link.send(self._address, render_running(jobs, question, self._reply))
 
     # Hearing.
 

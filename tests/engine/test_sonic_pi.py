@@ -236,6 +236,8 @@ async def test_whether_a_voice_still_runs_is_asked_until_it_is_known_to_have_end
         sounding.running = set()
         await until(lambda: Ended(1) in running.reports)
         asked = len(sounding.codes)
+        assert running.engine.last_packet
+        assert running.engine.last_packet.code == sounding.codes[1]
         sounding.tells = {"started": [41], "done": [], "ended": []}
         running.engine.play(voice(2), "play 60")
         await asyncio.sleep(1.2)
