@@ -81,6 +81,8 @@ class Conductor:
         self.clock = clock
         """The seconds by which health heals: a session that is replayed has its own."""
         self.listener = listener or Listener()
+        self.player = ""
+        """What the engine that sounds now, or sounded last, is called."""
         self.connections: dict[str, Connection] = {}
         """How the source stands with each cluster, by the cluster's name."""
         self.events = 0
@@ -368,6 +370,8 @@ class Conductor:
 
     def _engine_changed(self, status: Status) -> None:
         self._engine_known.set()
+        if status.sounding:
+            self.player = status.name
         self._merger.onsets_per_second = min(
             self._onsets_per_second, status.ceiling / 2 if status.ceiling else self._onsets_per_second
         )

@@ -97,7 +97,7 @@ class _Printer(Listener):
             _say(f"{MEANING}\n\n{status.paste}")
 
     def said(self, said: Said) -> None:
-        _say(f"Sonic Pi: {said.text}")
+        _say(f"engine: {said.text}")
 
     def snippet_changed(self, change: Change) -> None:
         _say(change.message)
@@ -164,9 +164,9 @@ def _summary(conductor: Conductor, kinds: Counter[Kind], seconds: float) -> str:
         if conductor.heard[heard]
     )
     lines = [f"{conductor.events:,} events in {seconds:.1f} s" + (f": {fates}" if fates else "")]
-    if conductor.engine.status.sounding:
-        lines.append(f"{conductor.engine.status.name}: {heard or 'nothing heard'}")
-    elif advice := conductor.engine.status.advice:
+    if conductor.player:
+        lines.append(f"{conductor.player}: {heard or 'nothing heard'}")
+    if advice := conductor.engine.status.advice:
         lines.append(advice)
     lines += [f"{count:>7,}  {kind.words}" for kind, count in kinds.most_common()]
     return "\n".join(lines)

@@ -355,7 +355,8 @@ class Console(InTurn, Listener):
             for said in self.conductor.log
         ]
         nothing = Text(
-            "Nothing yet. What snippets print is heard when the console has started Sonic Pi itself."
+            "Nothing yet. What snippets print is heard from the built-in player, and from a Sonic Pi that "
+            "the console has started."
         )
         self.push_screen(Paper("what Sonic Pi said", Text("\n").join(lines) if lines else nothing))
 

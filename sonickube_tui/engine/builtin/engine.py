@@ -94,7 +94,7 @@ class BuiltIn:
                 await self._keep_running()
         finally:
             self._voices.clear()
-            self.status = Status(False, NAME, STARTING)
+            self.status = Status(False, NAME)
 
     async def _keep_running(self) -> None:
         quick = 0
