@@ -325,9 +325,10 @@ class SonicPiServer(Recorder):
         self._wait(lambda: said.read_bytes().endswith(b"\n"), said)
         daemon, listen, server, _, self.cues, *_, token = map(int, said.read_text().split())
         gui.bind(("127.0.0.1", listen))
-        # v4.5.1 app/api/src/sonicpi_api.cpp:272-274, app/api/include/api/logger.h:52; the time is 5.x's.
+        # v4.5.1 app/api/src/sonicpi_api.cpp:240-274, app/api/include/api/logger.h:52; the time is 5.x's.
         stamp = "[12:34:56.789] " if self.version == "5.x" else ""
         with (logs / "gui.log").open("a") as window:
+            window.write(f"{stamp}[API] [INFO ] : Reading Boot Daemon output...\n")
             for number in said.read_text().split():
                 window.write(f"{stamp}[API] [INFO ] : daemon_stdout: {number}\n")
 

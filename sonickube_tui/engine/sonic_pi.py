@@ -370,7 +370,7 @@ class SonicPi:
             case "done", [int(voice)]:
                 self._signed(voice)
                 return [Done(voice)]
-            case "ended", [int(voice)]:
+            case "ended", [int(voice)] if voice in self._runs or voice in self._sent:
                 self._sent.pop(voice, None)
                 self._runs.pop(voice, None)
                 return [Ended(voice)]

@@ -149,14 +149,12 @@ def _balance(pan: float) -> tuple[float, float]:
 
 
 def _send(reply: Reply, arguments: str) -> str:
-    # A send may raise the refusal of an earlier one, to a console that had the port before: so twice.
-    return f"2.times {{ break {_client(reply)}.send({arguments}) rescue nil }}"
-
-
-def _client(reply: Reply) -> str:
-    # One socket for each console, kept: a new one per run would leak until Ruby's next collection.
+    # One socket for each console, kept: a new one per run would leak until Ruby's next collection. When it
+    # raises the refusal of an earlier send, to a console that had the port before, another one is taken.
     address = f'"{reply.host}", {reply.port}'
-    return f"(($sonickube_to ||= {{}})[[{address}]] ||= SonicPi::OSC::UDPClient.new({address}))"
+    another = f"SonicPi::OSC::UDPClient.new({address})"
+    kept = f"($sonickube_to ||= {{}})[[{address}]] ||= {another}"
+    return f"2.times {{ |n| break (n == 0 ? {kept} : {another}).send({arguments}) rescue nil }}"
 
 
 _PAN = """\
@@ -183,24 +181,24 @@ sk_levels.each do |j, (a, b, p)|
   m = (@job_mixers || @JOB_MIXERS_A.deref)[j] || next
   m.ctl_now(amp: a, amp_slide: {slide})
   sk_pan.call(j, m) unless p == 0
-  n = ($sonickube_pans || {{}})[j]
+  n = $sonickube_pans[j] if $sonickube_pans.is_a?(Hash)
   n[1, 2] = b, p if n
 end
 sk_levels.each_key do |j|
-  n = ($sonickube_pans || {{}})[j] || next
+  n = $sonickube_pans.is_a?(Hash) && $sonickube_pans[j] || next
   n[0].wait_until_started(0.2) rescue nil  # What has not begun cannot slide; a later run may be here first.
   n[0].ctl_now(pre_amp: n[1], pan: n[2], pre_amp_slide: {slide}, pan_slide: {slide})
 end
 """
 
 _TAUGHT = """\
-$sonickube_runs ||= {}
+$sonickube_runs = {} unless $sonickube_runs.is_a?(Hash)
 $sonickube_ends ||= begin
   @life_hooks.extend(Module.new do
     def exit(job, *rest)
       super
     ensure
-      over = $sonickube_runs.delete(job)
+      over = $sonickube_runs.delete(job) rescue nil
       over.call if over
     end
   end)
@@ -257,7 +255,7 @@ app/server/ruby/lib/sonicpi/lifecyclehooks.rb:33).
 _RUNNING = """\
 sk_running = [{jobs}].select {{ |j| @user_jobs.running?(j) }}
 {send}
-sk_runs = $sonickube_runs || {{}}
+sk_runs = $sonickube_runs
 sk_runs.keys.each do |j|
   sk_over = sk_runs.delete(j) unless @user_jobs.running?(j)
   sk_over.call if sk_over
@@ -271,7 +269,8 @@ use_random_seed {id}
 sk_tell = ->(what, *args) {{ {send} }}
 begin
   sk_job = __current_job_id
-  ($sonickube_runs ||= {{}})[sk_job] = -> {{
+  $sonickube_runs = {{}} unless $sonickube_runs.is_a?(Hash)
+  $sonickube_runs[sk_job] = -> {{
     @user_methods.instance_methods(false).grep(/\\Alive_loop_.*__sk#{{sk_job}}\\z/) do |l|
       @user_methods.send(:remove_method, l)
     end rescue nil
