@@ -12,7 +12,7 @@ LISTENING = ("sound", "builtin/test_original.py", "builtin/test_same_sound.py", 
 """Where tests start a Sonic Pi."""
 
 ALIKE = "sound/test_snippets_sound.py"
-"""Takes minutes for what no version's rules are about: make test asks 3.2.2 alone, make soak the others too."""
+"""Takes minutes, and no version has rules about it: make test asks 3.2.2 alone, make soak the others, too."""
 
 SHARED = ("cluster",)
 """Folders whose files share a real part."""
