@@ -221,7 +221,11 @@ class Console(InTurn, Listener):
         self._say(notice.severity, notice.text)
         status = self.conductor.engine.status
         if status.paste and notice.text == status.advice:
-            self.push_screen(Paper("paste into Sonic Pi, and run there", Text(f"{status.paste}\n{MEANING}")))
+            self._show_paste(status.paste)
+
+    def _show_paste(self, lines: str) -> None:
+        title = "paste into an empty buffer of Sonic Pi, and run it there"
+        self.push_screen(Paper(title, Text(f"{lines}\n{MEANING}"), lines))
 
     def said(self, said: Said) -> None:
         """A word of Sonic Pi's; `o` shows them all."""
@@ -349,7 +353,10 @@ class Console(InTurn, Listener):
             self.push_screen(Paper(title, Text("\n".join(map(plain, readable(packet.code).splitlines())))))
 
     def action_engine_log(self) -> None:
-        """Show what Sonic Pi said last, where we can hear it."""
+        """Show what Sonic Pi said last, where we can hear it; or what it needs to be given first."""
+        if paste := self.conductor.engine.status.paste:
+            self._show_paste(paste)
+            return
         lines = [
             Text(plain(said.text), self._look.severity[Severity.ERROR] if said.error else "")
             for said in self.conductor.log

@@ -26,21 +26,30 @@ _FREEDOM = (
 
 
 class Paper(ModalScreen[None]):
-    """Something to read."""
+    """Something to read. What is to be `copied` goes to the terminal's clipboard, where it has one."""
 
-    BINDINGS: ClassVar = [Binding("escape,q,enter,question_mark,p", "dismiss", "close", show=False)]
+    BINDINGS: ClassVar = [
+        Binding("escape,q,enter,question_mark,p", "dismiss", "close", show=False),
+        Binding("y", "copy", "copy", show=False),
+    ]
 
-    def __init__(self, title: str, content: RenderableType) -> None:
+    def __init__(self, title: str, content: RenderableType, copied: str = "") -> None:
         super().__init__()
         self._title = title
         self._content = content
+        self._copied = copied
 
     def compose(self) -> ComposeResult:
         """A sheet that scrolls."""
         with VerticalScroll(classes="sheet") as sheet:
             sheet.border_title = self._title
-            sheet.border_subtitle = "Esc closes"
+            sheet.border_subtitle = "y copies, Esc closes" if self._copied else "Esc closes"
             yield Static(self._content, markup=False)
+
+    def action_copy(self) -> None:
+        """Copy what is to be pasted elsewhere."""
+        if self._copied:
+            self.app.copy_to_clipboard(self._copied)
 
 
 def help_text(

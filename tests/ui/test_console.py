@@ -441,6 +441,9 @@ async def test_the_bridges_lines_are_shown_once_with_what_pasting_them_means(tmp
         show.console.notice(Notice(Severity.OK, "recording to prod.jsonl.gz"))
         await show.pilot.pause()
         assert not isinstance(show.console.screen, Paper)
+        await show.press("o", "y")
+        assert lines.splitlines()[0] in show.screen()
+        assert show.console.clipboard == lines
 
 
 async def test_without_an_engine_the_screen_says_what_to_do(tmp_path: Path) -> None:
