@@ -281,7 +281,6 @@ begin
   ev = ::JSON.parse(sk_text.call("{event}"), symbolize_names: true)
   sk_code = SonicPi::PreParser.preparse(sk_text.call("{snippet}"), SonicPi::Lang::Core.vec_fns)
   sk_run = -> {{ eval(sk_code, binding, "snippet", 1) }}
-  sk_tell.call("started", sk_job)
   sk_mixed = begin
     job_bus sk_job
     job_mixer(sk_job).ctl_now(amp: {level})
@@ -290,6 +289,7 @@ begin
   rescue StandardError
     false
   end
+  sk_tell.call("started", sk_job)  # By now its mixer is there to be moved, and is not set back any more.
   sk_mixed ? sk_run.call : with_fx(:pan, pre_amp: {gain}, pan: {place}) {{ sk_run.call }}
   sk_tell.call("done")
 rescue SonicPi::Stop

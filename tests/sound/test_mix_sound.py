@@ -13,12 +13,14 @@ import pytest
 from players import Notebook, classic, event, until
 from sonic_pi import SonicPiServer, Sound
 from sonickube_tui.conductor import Conductor
+from sonickube_tui.engine.base import Report, Started
 from sonickube_tui.engine.sonic_pi import SonicPi, Ways
 from sonickube_tui.entry import Entry, Fate, Heard
 from sonickube_tui.event import Event, Item, Kind, Severity
-from sonickube_tui.music.mixer import Channel, Mixer
+from sonickube_tui.music.mixer import Channel, Level, Mixer
 from sonickube_tui.music.render import Reply
 from sonickube_tui.music.snippets import Library
+from sonickube_tui.music.voice import Voice
 
 pytestmark = pytest.mark.real
 
@@ -125,6 +127,32 @@ async def test_an_event_becomes_sound_and_a_muted_one_does_not(
     assert tone.rms > 0.02
     assert tone.pitch == pytest.approx(MIDDLE_C, abs=3)
     assert 0.4 < tone.seconds < 0.8
+
+
+async def test_a_mute_in_the_moment_in_which_a_voice_starts_holds(sonic_pi: SonicPiServer) -> None:
+    engine = SonicPi(Ways(named=sonic_pi.address, required=True))
+    jobs: list[int] = []
+
+    def heard(report: Report) -> None:
+        if isinstance(report, Started):
+            jobs.append(report.job)
+            engine.set_levels({report.job: Level(0.0)})
+
+    task = asyncio.create_task(engine.run(heard, lambda status: None))
+    try:
+        await until(lambda: engine.status.sounding or task.done())
+        for number in range(1, 41):
+            engine.play(Voice(id=number, event=event(), snippet="ready"), LONG)
+            await until(lambda: len(jobs) == number)  # noqa: B023
+        await asyncio.sleep(1.0)
+        await asyncio.to_thread(sonic_pi.start_recording)
+        await asyncio.sleep(1.5)
+        sound = await asyncio.to_thread(sonic_pi.stop_recording)
+    finally:
+        engine.stop(jobs)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert sound.peak == 0
 
 
 async def test_a_sounding_note_follows_fader_mute_and_solo(sonic_pi: SonicPiServer, tmp_path: Path) -> None:
