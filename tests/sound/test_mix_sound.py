@@ -66,11 +66,14 @@ class Performance:
         )
         return self.notebook.last()[seq]
 
-    async def hold(self, seconds: float = 1.6) -> tuple[float, float]:
-        """Let time pass; the part of the recording in which what is set now is heard, and nothing else."""
+    async def hold(self, seconds: float = 2.0) -> tuple[float, float]:
+        """Let time pass; the part of the recording in which what is set now is heard, and nothing else.
+
+        A busy machine has some tenths to set it.
+        """
         start = self.server.recorded
         await asyncio.sleep(seconds)
-        return start, start + seconds - 0.7
+        return start + 0.4, start + seconds - 0.7
 
     async def listen(self) -> Sound:
         return await asyncio.to_thread(self.server.stop_recording)
