@@ -14,7 +14,7 @@ from sonickube_tui.music.mixer import Level
 from sonickube_tui.music.render import Reply
 from sound.stage import Stage
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
 
 LOW, HIGH = 261.63, 523.25
 

@@ -22,7 +22,7 @@ from sonickube_tui.music.render import Reply
 from sonickube_tui.music.snippets import Library
 from sonickube_tui.music.voice import Voice
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
 
 MIDDLE_C, ONE_UP = 261.63, 523.25
 LONG = "play 60, attack: 0, sustain: 30, release: 0.1"

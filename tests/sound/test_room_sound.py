@@ -22,7 +22,7 @@ from sonickube_tui.entry import Fate, Heard
 from sonickube_tui.event import Kind
 from sonickube_tui.ui.app import Console
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(480)]
 
 
 @asynccontextmanager

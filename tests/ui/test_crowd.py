@@ -22,7 +22,7 @@ from sonickube_tui.ui.mixer import MixerPanel
 
 VOICES = 2000
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 
 def reached(codes: Iterable[str]) -> set[str]:
