@@ -12,6 +12,7 @@ import msgspec
 from sonickube_tui.errors import UserError
 from sonickube_tui.music.mixer import DIM_DB, Channel, Mixer
 from sonickube_tui.settings import state_folder
+from sonickube_tui.whole import write_whole
 
 LONGEST = 200
 """Letters of a file's name: 255 are usual, and a draft needs some more than the file."""
@@ -39,7 +40,4 @@ def load_mix(file: Path, dim_db: float = DIM_DB) -> Mixer:
 
 def save_mix(file: Path, mixer: Mixer) -> None:
     """Keep the mix; the old file stays whole until the new one is. Raises OSError."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    draft = file.with_suffix(".new")
-    draft.write_bytes(msgspec.json.format(msgspec.json.encode(list(mixer))))
-    draft.replace(file)
+    write_whole(file, msgspec.json.format(msgspec.json.encode(list(mixer))))

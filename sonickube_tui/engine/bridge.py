@@ -8,13 +8,14 @@ what they ran last: what somebody else sends, or sends again, does nothing.
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import secrets
 import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+
+from sonickube_tui.whole import write_whole
 
 PORTS = (4560, 4559)
 """Where cues come in: from 3.2 on, and until 3.1."""
@@ -66,7 +67,7 @@ class Bridge:
         if not self._lasting:
             self.key, self._lasting = secrets.token_hex(16), True
             with suppress(OSError):  # Then these lines are good for this console alone.
-                _write_for_us_alone(self._file, self.key)
+                write_whole(self._file, self.key.encode(), private=True)
         return _LINES.format(key=self.key)
 
 
@@ -86,12 +87,3 @@ def _rising() -> Iterator[float]:
 
 
 _moments = _rising()
-
-
-def _write_for_us_alone(file: Path, text: str) -> None:
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = file.with_suffix(".new")
-    draft.unlink(missing_ok=True)
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
-        out.write(text)
-    draft.replace(file)

@@ -17,6 +17,8 @@ from typing import Annotated
 import msgspec
 import psutil
 
+from sonickube_tui.whole import write_whole
+
 PATIENCE = 3.0
 """Seconds that a process has to end by itself when it was asked to."""
 
@@ -36,6 +38,9 @@ class Trace(msgspec.Struct, frozen=True):
 
     pid: Annotated[int, msgspec.Meta(ge=1, lt=2**31)]
     began: str | float
+
+    def __str__(self) -> str:
+        return f"{self.pid}-{self.began}"
 
     @classmethod
     def of(cls, process: psutil.Process) -> Trace:
@@ -92,11 +97,7 @@ class Family:
                     self._known.setdefault(Trace.of(member), member)
         notes = [trace for trace in self._known if trace.process()]
         with suppress(OSError):
-            file = self._notes
-            file.parent.mkdir(parents=True, exist_ok=True)
-            draft = file.with_suffix(".new")
-            draft.write_bytes(msgspec.json.encode(notes))
-            draft.replace(file)
+            write_whole(self._notes, msgspec.json.encode(notes))
 
     def end(self, asked: subprocess.Popen[bytes] | None) -> None:
         """End all of them; the one that was asked to end has some time to do so."""
@@ -114,8 +115,7 @@ class Family:
 
     @property
     def _notes(self) -> Path:
-        owner = Trace.of(psutil.Process())
-        return self._folder / "running" / f"{owner.pid}-{owner.began}.json"
+        return self._folder / "running" / f"{Trace.of(psutil.Process())}.json"
 
 
 def end_leftovers(folder: Path) -> int:

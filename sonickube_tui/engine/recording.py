@@ -69,7 +69,7 @@ class Noted:
     def __init__(self, folder: Path, file: Path) -> None:
         note = _Note(Trace.of(psutil.Process()), str(file.absolute()))
         self._note = msgspec.json.encode(note)
-        self._where = _notes(folder) / f"{note.owner.pid}-{note.owner.began}.json"
+        self._where = _notes(folder) / f"{note.owner}.json"
 
     def begin(self) -> None:
         """To be called before it is asked for. Raises OSError."""

@@ -16,6 +16,7 @@ from sonickube_tui.music.theme import Palette
 from sonickube_tui.plain import plain
 from sonickube_tui.ui.actions import Pane, bindings
 from sonickube_tui.ui.look import ruby_theme
+from sonickube_tui.whole import write_whole
 
 # Without a pass over local variables the grammar's query takes every bare word for a method.
 _QUERY = tree_sitter_ruby.HIGHLIGHTS_QUERY.replace("((identifier) @function.method\n (#is-not? local))", "")
@@ -146,9 +147,6 @@ class SnippetPane(TextArea):
 
 def write(folder: Path, name: str, text: str) -> Path:
     """Save a snippet whole or not at all. Raises OSError."""
-    folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{name}.rb"
-    draft = folder / f".{name}.rb.new"
-    draft.write_text(text, "utf-8")
-    draft.replace(file)
+    write_whole(file, text.encode())
     return file
