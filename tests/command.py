@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -46,3 +48,11 @@ def executable(file: Path, text: str = "") -> Path:
     file.write_text(text)
     file.chmod(0o755)
     return file
+
+
+def lives(process: psutil.Process) -> bool:
+    """Whether it runs, and is not just waited for."""
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from sonickube_tui.conductor import Conductor
 from sonickube_tui.engine.base import Done, Ended, Packet, Report, Started, Status
@@ -98,6 +100,18 @@ async def score(*items: Item, then_wait: bool = True) -> AsyncIterator[Item]:
         yield item
     if then_wait:
         await asyncio.Event().wait()
+
+
+@asynccontextmanager
+async def at_work(job: Coroutine[Any, Any, None], ready: Callable[[], object]) -> AsyncIterator[None]:
+    """Something that runs until it is cancelled at the end; it is ready, or has ended, when this begins."""
+    task = asyncio.create_task(job)
+    try:
+        await until(lambda: ready() or task.done())
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 async def until(condition: Callable[[], object], seconds: float = 30) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from players import event, until
+from players import at_work, event, until
 from sonic_pi import SonicPiServer
 from sonickube_tui.engine.base import Alive, Ended, Failed, Report
 from sonickube_tui.engine.sonic_pi import SonicPi, Ways
@@ -44,12 +43,6 @@ class Stage:
 async def on_stage(server: SonicPiServer) -> AsyncIterator[Stage]:
     """A stage whose engine has found that server."""
     stage = Stage(SonicPi(Ways(named=server.address, required=True)))
-    task = asyncio.create_task(
-        stage.engine.run(lambda report: stage.reports[report.voice].append(report), lambda status: None)
-    )
-    try:
-        await until(lambda: stage.engine.status.sounding or task.done())
+    playing = stage.engine.run(lambda report: stage.reports[report.voice].append(report), lambda status: None)
+    async with at_work(playing, lambda: stage.engine.status.sounding):
         yield stage
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from players import Notebook, classic, event, until
+from players import Notebook, at_work, classic, event, until
 from sonic_pi import SonicPiServer, Sound
 from sonickube_tui.conductor import Conductor
 from sonickube_tui.engine.base import Report, Started
@@ -141,20 +141,17 @@ async def test_a_mute_in_the_moment_in_which_a_voice_starts_holds(sonic_pi: Soni
             jobs.append(report.job)
             engine.set_levels({report.job: Level(0.0)})
 
-    task = asyncio.create_task(engine.run(heard, lambda status: None))
-    try:
-        await until(lambda: engine.status.sounding or task.done())
-        for number in range(1, 41):
-            engine.play(Voice(id=number, event=event(), snippet="ready"), LONG)
-            await until(lambda: len(jobs) == number)  # noqa: B023
-        await asyncio.sleep(1.0)
-        await asyncio.to_thread(sonic_pi.start_recording)
-        await asyncio.sleep(1.5)
-        sound = await asyncio.to_thread(sonic_pi.stop_recording)
-    finally:
-        engine.stop(jobs)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+    async with at_work(engine.run(heard, lambda status: None), lambda: engine.status.sounding):
+        try:
+            for number in range(1, 41):
+                engine.play(Voice(id=number, event=event(), snippet="ready"), LONG)
+                await until(lambda: len(jobs) == number)  # noqa: B023
+            await asyncio.sleep(1.0)
+            await asyncio.to_thread(sonic_pi.start_recording)
+            await asyncio.sleep(1.5)
+            sound = await asyncio.to_thread(sonic_pi.stop_recording)
+        finally:
+            engine.stop(jobs)
     assert sound.peak == 0
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from command import command, environment
 from crowd import MIXER_KEYS
-from players import Notebook, conductor, event, score, until
+from players import Notebook, at_work, conductor, event, score, until
 from sonic_pi import VERSIONS, SonicPiServer, Version
 from sonickube_tui.conductor import Conductor
 from sonickube_tui.engine.sonic_pi import SonicPi, Ways
@@ -26,20 +26,15 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(480)]
 
 
 @asynccontextmanager
-async def at_work(server: SonicPiServer) -> AsyncIterator[Conductor]:
+async def conducting(server: SonicPiServer) -> AsyncIterator[Conductor]:
     """A conductor with the shipped theme that has found the server."""
     desk = conductor(SonicPi(Ways(named=server.address, required=True)), Notebook())  # type: ignore[arg-type]
-    playing = asyncio.create_task(desk.run(score()))
-    try:
-        await until(lambda: desk.engine.status.sounding or playing.done())
+    async with at_work(desk.run(score()), lambda: desk.engine.status.sounding):
         yield desk
-    finally:
-        playing.cancel()
-        await asyncio.gather(playing, return_exceptions=True)
 
 
 async def test_after_forty_critical_voices_and_a_silence_the_next_all_sound(sonic_pi: SonicPiServer) -> None:
-    async with at_work(sonic_pi) as desk:
+    async with conducting(sonic_pi) as desk:
         for number in range(40):
             desk.take(event(Kind.CRASH_LOOP, f"ns-{number}"))
         await until(lambda: desk.heard[Heard.DONE] + desk.heard[Heard.STOPPED] == 40, 60)
